@@ -1,0 +1,1 @@
+//! Stores, serves, fetches and verifies artifacts.

@@ -1,0 +1,1 @@
+//! Git remotes: list, fetch, read, without a work tree.

@@ -1,0 +1,1 @@
+//! Builds Kustomizations and keeps a cluster as they say.

@@ -1,0 +1,2 @@
+//! Builds Kustomizations and keeps a cluster as they say.
+fn main() {}

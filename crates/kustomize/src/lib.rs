@@ -1,0 +1,1 @@
+//! `kustomize build` on an in-memory tree.

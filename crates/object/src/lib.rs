@@ -1,0 +1,1 @@
+//! One Kubernetes object as data: identity, order, selectors, built-in schema, patches.

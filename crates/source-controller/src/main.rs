@@ -1,0 +1,2 @@
+//! Turns Git repositories into artifacts.
+fn main() {}

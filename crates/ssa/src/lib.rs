@@ -1,0 +1,1 @@
+//! Server-side apply: merge, field ownership, drift.

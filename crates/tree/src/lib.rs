@@ -1,0 +1,1 @@
+//! An in-memory file tree with jailed paths, ignore rules and limits.

@@ -1,0 +1,1 @@
+//! Semantic versions and the constraint language that Helm, Flux and Argo share.

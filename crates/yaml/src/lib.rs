@@ -1,0 +1,1 @@
+//! Reads and writes YAML as Kubernetes tools do, in their two dialects.
