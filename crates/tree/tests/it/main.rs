@@ -1,0 +1,3 @@
+//! The crate from outside: recorded cases, and the archives that attackers would send.
+
+mod conformance;
