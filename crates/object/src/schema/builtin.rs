@@ -1,0 +1,488 @@
+//! The built-in kinds of Kubernetes 1.37: decoded once, when first asked for, from the generated table.
+
+use std::collections::HashMap;
+use std::sync::{Arc, OnceLock};
+
+use serde_json::Value;
+
+use super::arena::{ANY, Arena, Field, NodeData, Span};
+use super::{Kind, ListType, MapType, Node, Schema};
+use crate::GroupVersionKind;
+
+/// See `generate/schema.py` for what its lines mean.
+static TABLE: &str = include_str!("builtin.txt");
+
+/// All that is built in.
+pub struct Builtin {
+    arena: Arc<Arena>,
+    kinds: Vec<KindInfo>,
+    by_gvk: HashMap<GroupVersionKind, usize>,
+    definitions: Vec<DefinitionData>,
+    by_name: HashMap<&'static str, u16>,
+    schemas: HashMap<GroupVersionKind, u16>,
+    object_meta: u32,
+}
+
+/// A kind that a default API server serves.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KindInfo {
+    /// Its type.
+    pub gvk: GroupVersionKind,
+    /// `deployments`.
+    pub plural: &'static str,
+    /// `deployment`.
+    pub singular: String,
+    /// `deploy`.
+    pub short_names: Vec<&'static str>,
+    /// `all`.
+    pub categories: Vec<&'static str>,
+    /// Whether its objects lie in namespaces.
+    pub namespaced: bool,
+    /// What can be done with it, sorted.
+    pub verbs: Vec<&'static str>,
+    /// `status`, `scale` and others, sorted by name.
+    pub subresources: Vec<Subresource>,
+}
+
+/// A part of a resource with a path of its own.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Subresource {
+    /// `status`.
+    pub name: &'static str,
+    /// The kind it answers with, and its group and version where they are not those of the resource.
+    pub kind: &'static str,
+    /// `autoscaling/v1` for `scale`; none where the resource's own.
+    pub api_version: Option<&'static str>,
+    /// What can be done with it, sorted.
+    pub verbs: Vec<&'static str>,
+}
+
+struct DefinitionData {
+    name: &'static str,
+    node: u32,
+    gvks: Vec<GroupVersionKind>,
+    /// Where its first description is: one line for itself and one for every field.
+    description: u32,
+}
+
+/// A named part of the OpenAPI document.
+#[derive(Clone, Copy)]
+pub struct Definition<'a> {
+    data: &'a DefinitionData,
+    arena: &'a Arena,
+}
+
+impl<'a> Definition<'a> {
+    /// `io.k8s.api.apps.v1.Deployment`.
+    #[must_use]
+    pub fn name(self) -> String {
+        format!("io.k8s.{}", self.data.name)
+    }
+
+    /// Its content.
+    #[must_use]
+    pub fn node(self) -> Node<'a> {
+        self.arena.node(self.data.node)
+    }
+
+    /// Its `x-kubernetes-group-version-kind`.
+    #[must_use]
+    pub fn gvks(self) -> &'a [GroupVersionKind] {
+        &self.data.gvks
+    }
+
+    pub(super) fn description(self) -> usize {
+        self.data.description as usize
+    }
+}
+
+/// The built-in kinds. The first call decodes the table, in about a millisecond; it stays.
+#[must_use]
+pub fn builtin() -> &'static Builtin {
+    static BUILTIN: OnceLock<Builtin> = OnceLock::new();
+    BUILTIN.get_or_init(|| Decoder::new().run())
+}
+
+impl Builtin {
+    /// What is known about a served kind.
+    #[must_use]
+    pub fn kind(&self, gvk: &GroupVersionKind) -> Option<&KindInfo> {
+        self.by_gvk.get(gvk).map(|at| &self.kinds[*at])
+    }
+
+    /// All kinds that a default API server serves, by group.
+    #[must_use]
+    pub fn kinds(&self) -> &[KindInfo] {
+        &self.kinds
+    }
+
+    /// The kind with that plural name.
+    #[must_use]
+    pub fn resource(&self, group: &str, version: &str, plural: &str) -> Option<&KindInfo> {
+        self.kinds.iter().find(|kind| kind.plural == plural && kind.gvk.version == version && kind.gvk.group == group)
+    }
+
+    /// The schema of a kind; also of kinds that are not served by default, and of lists.
+    #[must_use]
+    pub fn schema(&self, gvk: &GroupVersionKind) -> Option<Schema> {
+        let at = self.schemas.get(gvk)?;
+        Some(Schema { arena: Arc::clone(&self.arena), root: self.definitions[usize::from(*at)].node })
+    }
+
+    /// As [`Builtin::schema`], borrowed.
+    #[must_use]
+    pub fn node(&self, gvk: &GroupVersionKind) -> Option<Node<'_>> {
+        let at = self.schemas.get(gvk)?;
+        Some(self.arena.node(self.definitions[usize::from(*at)].node))
+    }
+
+    /// The definition of a kind.
+    #[must_use]
+    pub fn definition_of(&self, gvk: &GroupVersionKind) -> Option<Definition<'_>> {
+        let at = self.schemas.get(gvk)?;
+        Some(Definition { data: &self.definitions[usize::from(*at)], arena: &self.arena })
+    }
+
+    /// All definitions, sorted by name.
+    #[must_use]
+    pub fn definitions(&self) -> impl ExactSizeIterator<Item = Definition<'_>> {
+        self.definitions.iter().map(|data| Definition { data, arena: &self.arena })
+    }
+
+    /// A definition by its whole name, such as `io.k8s.api.core.v1.PodSpec`.
+    #[must_use]
+    pub fn definition(&self, name: &str) -> Option<Definition<'_>> {
+        let at = self.by_name.get(name.strip_prefix("io.k8s.")?)?;
+        Some(Definition { data: &self.definitions[usize::from(*at)], arena: &self.arena })
+    }
+
+    /// The schema of `metadata`.
+    #[must_use]
+    pub fn object_meta(&self) -> Node<'_> {
+        self.arena.node(self.object_meta)
+    }
+}
+
+/// Reads the table. Malformed lines cannot be: the table is part of the program, and a test decodes it.
+struct Decoder {
+    arena: Arena,
+    kinds: Vec<KindInfo>,
+    definitions: Vec<DefinitionData>,
+    by_name: HashMap<&'static str, u16>,
+    schemas: HashMap<GroupVersionKind, u16>,
+    scalars: HashMap<u8, u32>,
+    lists: HashMap<&'static str, u32>,
+}
+
+const BROKEN: &str = "the built-in table is well-formed, a test decodes it";
+
+impl Decoder {
+    fn new() -> Self {
+        let mut arena = Arena::new(TABLE.into());
+        arena.nodes.reserve_exact(3000);
+        arena.fields.reserve_exact(4000);
+        Self {
+            arena,
+            kinds: Vec::new(),
+            definitions: Vec::with_capacity(1000),
+            by_name: HashMap::with_capacity(1000),
+            schemas: HashMap::new(),
+            scalars: HashMap::new(),
+            lists: HashMap::new(),
+        }
+    }
+
+    fn run(mut self) -> Builtin {
+        self.names();
+        self.bodies();
+        self.arena.nodes.shrink_to_fit();
+        self.arena.fields.shrink_to_fit();
+        self.definitions.shrink_to_fit();
+        let meta = self.by_name["apimachinery.pkg.apis.meta.v1.ObjectMeta"];
+        Builtin {
+            object_meta: self.definitions[usize::from(meta)].node,
+            by_gvk: self.kinds.iter().enumerate().map(|(at, kind)| (kind.gvk.clone(), at)).collect(),
+            arena: Arc::new(self.arena),
+            kinds: self.kinds,
+            definitions: self.definitions,
+            by_name: self.by_name,
+            schemas: self.schemas,
+        }
+    }
+
+    /// First pass: kinds, and a node for every definition, so that fields can refer to later ones.
+    fn names(&mut self) {
+        let mut description = 0;
+        for line in TABLE.lines() {
+            match line.as_bytes().first() {
+                Some(b':') => {
+                    let mut tokens = line[1..].split(' ');
+                    let name = tokens.next().expect(BROKEN);
+                    let number = self.definitions.len() as u16;
+                    let mut node = NodeData::new(scalar_kind(tokens.next().expect(BROKEN)));
+                    node.definition = number;
+                    self.arena.definitions.push(span(name));
+                    self.by_name.insert(name, number);
+                    let node = self.arena.push(node);
+                    self.definitions.push(DefinitionData { name, node, gvks: Vec::new(), description });
+                    description += 1;
+                }
+                Some(b' ') => description += 1,
+                Some(b'k') => self.kinds.push(kind_info(&line["kind ".len()..])),
+                _ => {}
+            }
+        }
+    }
+
+    /// Second pass: what the definitions hold.
+    fn bodies(&mut self) {
+        // Fields that alter what they refer to are copied once it is complete.
+        let mut altered = Vec::new();
+        let mut current = usize::MAX;
+        for line in TABLE.lines() {
+            match line.as_bytes().first() {
+                Some(b':') => {
+                    current = current.wrapping_add(1);
+                    self.definition(current, line);
+                }
+                Some(b' ') => self.field(current, &line[1..], &mut altered),
+                _ => {}
+            }
+        }
+        for (field, target, attributes) in altered {
+            let node = self.alter(self.arena.nodes[target as usize], attributes);
+            self.arena.fields[field].node = node;
+        }
+    }
+
+    fn definition(&mut self, number: usize, line: &'static str) {
+        let fields = self.arena.fields.len() as u32;
+        let id = self.definitions[number].node as usize;
+        let mut node = self.arena.nodes[id];
+        node.fields = fields;
+        let kind = line.split(' ').nth(1).expect(BROKEN);
+        node.flags.preserves_unknown = matches!(kind, "f" | "a");
+        for token in line.split(' ').skip(2) {
+            if let Some(gvk) = token.strip_prefix("GVK=") {
+                let mut parts = gvk.split('/');
+                let mut part = || parts.next().expect(BROKEN);
+                let gvk = GroupVersionKind::new(part(), part(), part());
+                self.schemas.entry(gvk.clone()).or_insert(number as u16);
+                self.definitions[number].gvks.push(gvk);
+            } else {
+                self.attribute(&mut node, token);
+            }
+        }
+        self.arena.nodes[id] = node;
+    }
+
+    fn field(&mut self, number: usize, line: &'static str, altered: &mut Vec<(usize, u32, &'static str)>) {
+        let (name, rest) = line.split_once(' ').expect(BROKEN);
+        let (kind, rest) = rest.split_once(' ').unwrap_or((rest, ""));
+        let required = rest.starts_with('!');
+        let attributes = rest.strip_prefix('!').unwrap_or(rest).trim_start();
+        let target = self.node_of(kind);
+        let node = if attributes.is_empty() {
+            target
+        } else if kind.starts_with(':') {
+            altered.push((self.arena.fields.len(), target, attributes));
+            target
+        } else {
+            self.alter(self.arena.nodes[target as usize], attributes)
+        };
+        self.arena.fields.push(Field { name: span(name), node, required });
+        let owner = self.definitions[number].node as usize;
+        self.arena.nodes[owner].field_count += 1;
+    }
+
+    /// A copy of a node with the attributes of a field.
+    fn alter(&mut self, mut node: NodeData, attributes: &'static str) -> u32 {
+        if node.extra != 0 {
+            let extra = self.arena.extras[node.extra as usize - 1].clone();
+            self.arena.extras.push(extra);
+            node.extra = self.arena.extras.len() as u32;
+        }
+        for token in attributes.split(' ') {
+            self.attribute(&mut node, token);
+        }
+        self.arena.push(node)
+    }
+
+    /// The shared node of a type token without attributes.
+    fn node_of(&mut self, token: &'static str) -> u32 {
+        if let Some(name) = token.strip_prefix(':') {
+            return self.definitions[usize::from(self.by_name[name])].node;
+        }
+        let (kind, element) = match (token.strip_prefix("[]"), token.strip_prefix("{}")) {
+            (Some(element), _) => (Kind::List, element),
+            (_, Some(element)) => (Kind::Map, element),
+            _ => return self.scalar(token),
+        };
+        if let Some(node) = self.lists.get(token) {
+            return *node;
+        }
+        let mut node = NodeData::new(kind);
+        node.element = self.node_of(element);
+        let node = self.arena.push(node);
+        self.lists.insert(token, node);
+        node
+    }
+
+    fn scalar(&mut self, token: &'static str) -> u32 {
+        if token == "a" {
+            return ANY;
+        }
+        let arena = &mut self.arena;
+        *self.scalars.entry(token.as_bytes()[0]).or_insert_with(|| {
+            let mut node = NodeData::new(scalar_kind(token));
+            node.bits64 = token == "l";
+            node.flags.preserves_unknown = token == "f";
+            arena.push(node)
+        })
+    }
+
+    fn attribute(&mut self, node: &mut NodeData, token: &'static str) {
+        let (name, value) = token.split_once('=').expect(BROKEN);
+        match name {
+            "L" => {
+                node.has_list_type = true;
+                node.list_type = match value {
+                    "set" => ListType::Set,
+                    "map" => ListType::Map,
+                    _ => ListType::Atomic,
+                };
+            }
+            "K" => {
+                node.keys = self.arena.keys.len() as u32;
+                self.arena.keys.extend(value.split(',').map(span));
+                node.key_count = (self.arena.keys.len() - node.keys as usize) as u8;
+            }
+            "M" => node.map_type = Some(if value == "atomic" { MapType::Atomic } else { MapType::Granular }),
+            "P" => {
+                for strategy in value.split(',') {
+                    node.strategy.merge |= strategy == "merge";
+                    node.strategy.replace |= strategy == "replace";
+                    node.strategy.retain_keys |= strategy == "retainKeys";
+                }
+            }
+            "G" => node.merge_key = span(value),
+            "D" => self.arena.extra_mut(node).default = Some(json(value)),
+            "U" => self.arena.extra_mut(node).unions = Some(json(value)),
+            _ => unreachable!("{BROKEN}"),
+        }
+    }
+}
+
+fn json(text: &str) -> Value {
+    serde_json::from_str(text).expect(BROKEN)
+}
+
+/// The place of a piece of the table within it.
+fn span(piece: &'static str) -> Span {
+    Span { start: (piece.as_ptr() as usize - TABLE.as_ptr() as usize) as u32, len: piece.len() as u16 }
+}
+
+fn scalar_kind(token: &str) -> Kind {
+    match token {
+        "s" => Kind::String,
+        "i" | "l" => Kind::Integer,
+        "n" => Kind::Number,
+        "b" => Kind::Boolean,
+        "y" => Kind::Bytes,
+        "t" => Kind::Time,
+        "u" => Kind::MicroTime,
+        "q" => Kind::Quantity,
+        "x" => Kind::IntOrString,
+        "o" | "f" => Kind::Object,
+        _ => Kind::Any,
+    }
+}
+
+const ALL_VERBS: &str = "create,delete,deletecollection,get,list,patch,update,watch";
+
+/// Reads a line of `generate/kinds.txt`.
+fn kind_info(line: &'static str) -> KindInfo {
+    let mut tokens = line.split(' ');
+    let mut token = || tokens.next().expect(BROKEN);
+    let (api_version, kind, plural, scope) = (token(), token(), token(), token());
+    let mut info = KindInfo {
+        gvk: GroupVersionKind::from_api_version(api_version, kind),
+        plural,
+        singular: kind.to_ascii_lowercase(),
+        short_names: Vec::new(),
+        categories: Vec::new(),
+        namespaced: scope == "n",
+        verbs: ALL_VERBS.split(',').collect(),
+        subresources: Vec::new(),
+    };
+    for token in tokens {
+        let (name, value) = token.split_once('=').expect(BROKEN);
+        match name {
+            "short" => info.short_names = value.split(',').collect(),
+            "cat" => info.categories = value.split(',').collect(),
+            "verbs" => info.verbs = value.split(',').collect(),
+            "sub" => info.subresources.push(subresource(value, kind)),
+            _ => unreachable!("{BROKEN}"),
+        }
+    }
+    info
+}
+
+fn subresource(text: &'static str, owner: &'static str) -> Subresource {
+    let mut parts = text.split(':');
+    let name = parts.next().expect(BROKEN);
+    let kind = parts.next().filter(|kind| !kind.is_empty()).unwrap_or(owner);
+    let (kind, api_version) = kind.split_once('@').map_or((kind, None), |(kind, version)| (kind, Some(version)));
+    let verbs = parts.next().unwrap_or("get+patch+update").split('+').collect();
+    Subresource { name, kind, api_version, verbs }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn node(api_version: &str, kind: &str, path: &str) -> Node<'static> {
+        let mut node = builtin().node(&GroupVersionKind::from_api_version(api_version, kind)).unwrap();
+        for part in path.split('.') {
+            node = if part == "[]" { node.items().unwrap() } else { node.field(part).unwrap() };
+        }
+        node
+    }
+
+    #[test]
+    fn the_table_decodes_and_knows_containers() {
+        assert!(builtin().kinds().len() > 60);
+        let containers = node("apps/v1", "Deployment", "spec.template.spec.containers");
+        assert_eq!(containers.merge_key(), Some("name"));
+        assert!(containers.patch_strategy().merge);
+        assert_eq!((containers.list_type(), containers.list_keys().next()), (ListType::Map, Some("name")));
+        let ports = node("v1", "Pod", "spec.containers.[].ports");
+        assert_eq!(ports.list_keys().collect::<Vec<_>>(), ["containerPort", "protocol"]);
+        assert_eq!(ports.merge_key(), Some("containerPort"));
+        let port = ports.items().unwrap();
+        assert_eq!(port.field("protocol").unwrap().default(), Some(&Value::from("TCP")));
+        assert_eq!(port.required().collect::<Vec<_>>(), ["containerPort"]);
+        assert_eq!(port.definition().as_deref(), Some("io.k8s.api.core.v1.ContainerPort"));
+        assert!(node("apps/v1", "Deployment", "spec.strategy").patch_strategy().retain_keys);
+        assert!(node("policy/v1", "PodDisruptionBudget", "spec.selector").patch_strategy().replace);
+        assert_eq!(node("v1", "Service", "spec.ports.[].targetPort").kind(), Kind::IntOrString);
+        assert_eq!(node("apps/v1", "Deployment", "spec.selector").map_type(), MapType::Atomic);
+        assert_eq!(node("v1", "Secret", "data").values().unwrap().kind(), Kind::Bytes);
+    }
+
+    #[test]
+    fn a_schema_may_refer_to_itself() {
+        let crd = node("apiextensions.k8s.io/v1", "CustomResourceDefinition", "spec.versions.[].schema");
+        let props = crd.field("openAPIV3Schema").unwrap();
+        assert!(props.field("not").unwrap().is_same(props));
+    }
+
+    #[test]
+    fn subresources_know_their_kind() {
+        let deployment = builtin().resource("apps", "v1", "deployments").unwrap();
+        let scale = &deployment.subresources[0];
+        assert_eq!((scale.name, scale.kind, scale.api_version), ("scale", "Scale", Some("autoscaling/v1")));
+        assert_eq!(deployment.short_names, ["deploy"]);
+    }
+}
