@@ -1,11 +1,11 @@
 //! From events to values: anchors, merge keys, repeated keys, and the price of it all.
 
-use std::borrow::Cow;
 use std::collections::HashMap;
 
 use serde_json::{Map, Value};
 
 use crate::events::{Event, Events, Style, Tag};
+use crate::scalar::Plain;
 use crate::{Dialect, Document, Error, Limits, Mark, number, scalar};
 
 /// The value of the first document, under the default [`Limits`]; text without any is `null`. What follows the first
@@ -91,28 +91,25 @@ impl<'a> Composer<'a> {
         Ok(Some((!empty).then_some(Document { value, line })))
     }
 
-    fn node(&mut self, event: Event<'a>, depth: usize, in_flow_map: bool) -> Result<Value, Error> {
+    /// The value that starts with `event`; `in_flow`: right inside brackets or braces.
+    fn node(&mut self, event: Event<'a>, depth: usize, in_flow: bool) -> Result<Value, Error> {
         self.spend(1)?;
         let before = (self.nodes, self.repeated);
         match event {
             Event::Alias { anchor } => self.alias(anchor),
             Event::Scalar { text, style, tag, anchor } => {
-                // kustomize writes what it read and reads it again: `{a: }` becomes `{a: ''}` on the way.
-                let value = if in_flow_map && self.dialect == Dialect::V3 && text.is_empty() && tag == Tag::None {
-                    Value::String(String::new())
-                } else {
-                    scalar::value(text, style, tag, self.dialect).map_err(|why| Error::new(self.at, why))?
-                };
+                let style = if in_flow { self.style_in_flow(&text, style, tag) } else { style };
+                let value = scalar::value(text, style, tag, self.dialect).map_err(|why| Error::new(self.at, why))?;
                 self.keep(anchor, &value, before);
                 Ok(value)
             }
-            Event::ListStart { anchor } => {
+            Event::ListStart { anchor, flow } => {
                 self.check_depth(depth)?;
                 let mut items = Vec::new();
                 loop {
                     match self.next()? {
                         Event::ListEnd => break,
-                        event => items.push(self.node(event, depth + 1, false)?),
+                        event => items.push(self.node(event, depth + 1, flow)?),
                     }
                 }
                 let value = Value::Array(items);
@@ -139,12 +136,12 @@ impl<'a> Composer<'a> {
             let at = self.at;
             let key = match event {
                 Event::MapEnd => break,
-                event => self.key(event)?,
+                event => self.key(event, depth, flow)?,
             };
             let event = self.next()?;
             match key {
                 Key::Merge => {
-                    let source = self.node(event, depth + 1, false)?;
+                    let source = self.node(event, depth + 1, flow)?;
                     let source = merge_source(source, at)?;
                     match self.dialect {
                         Dialect::V2 => map.extend(source),
@@ -178,42 +175,58 @@ impl<'a> Composer<'a> {
         Ok(map)
     }
 
-    fn key(&mut self, event: Event<'a>) -> Result<Key, Error> {
+    /// Reads a key. kustomize takes a key of the outermost map as it is written; further in, a key that is no string
+    /// fails when it prints. The others read the value and write it as text.
+    fn key(&mut self, event: Event<'a>, depth: usize, flow: bool) -> Result<Key, Error> {
+        self.spend(1)?;
         let at = self.at;
-        match event {
+        let value = match event {
+            Event::Scalar { text, style, tag, .. } if text == "<<" && is_merge(style, tag, self.dialect) => {
+                return Ok(Key::Merge);
+            }
+            Event::Scalar { text, tag, .. } if text == "<<" && self.dialect == Dialect::V3 && tag != Tag::Other => {
+                return Ok(Key::Dropped);
+            }
+            Event::Scalar { text, style: Style::Plain, tag: Tag::None, anchor: 0 }
+                if flow && self.style_in_flow(&text, Style::Plain, Tag::None) == Style::Quoted && !text.is_empty() =>
+            {
+                return Ok(Key::Text(text.into_owned()));
+            }
+            Event::Scalar { text, style, tag: Tag::None, anchor: 0 } if is_text(&text, style, depth, self.dialect) => {
+                return Ok(Key::Text(text.into_owned()));
+            }
             Event::Scalar { text, style, tag, anchor } => {
-                self.spend(1)?;
-                if text == "<<" && matches!(tag, Tag::None | Tag::Merge | Tag::Plain) {
-                    if style == Style::Plain || tag != Tag::None {
-                        return Ok(Key::Merge);
-                    }
-                    if self.dialect == Dialect::V3 {
-                        return Ok(Key::Dropped);
-                    }
+                let bare = tag == Tag::None && style == Style::Plain;
+                if bare && let Some(spelled) = infinite(&text, self.dialect) {
+                    return Ok(Key::Text(spelled));
                 }
-                if self.dialect == Dialect::V2 || anchor != 0 || tag != Tag::None || text.is_empty() || text == "~" {
-                    return self.resolved_key(text, style, tag, anchor);
+                let time = bare && matches!(scalar::plain(&text, self.dialect, true), Plain::Timestamp(_));
+                if time && depth > 0 && self.dialect == Dialect::V3 {
+                    return Err(Error::new(at, NO_STRING));
                 }
-                let null = style == Style::Plain && scalar::plain(&text, self.dialect, false) == scalar::Plain::Null;
-                if null { Err(Error::new(at, "a key cannot be null")) } else { Ok(Key::Text(text.into_owned())) }
+                let value = scalar::value(text, style, tag, self.dialect).map_err(|why| Error::new(at, why))?;
+                self.keep(anchor, &value, (self.nodes, self.repeated));
+                value
             }
-            Event::Alias { anchor } => {
-                self.spend(1)?;
-                let value = self.alias(anchor)?;
-                text_of_key(value).map(Key::Text).map_err(|why| Error::new(at, why))
+            Event::Alias { anchor } => self.alias(anchor)?,
+            Event::ListStart { .. } | Event::MapStart { .. } => {
+                return Err(Error::new(at, "a key cannot be a map or list"));
             }
-            Event::ListStart { .. } | Event::MapStart { .. } => Err(Error::new(at, "a key cannot be a map or list")),
             Event::DocumentStart | Event::DocumentEnd | Event::ListEnd | Event::MapEnd | Event::StreamEnd => {
-                Err(Error::new(at, "a key is missing"))
+                return Err(Error::new(at, "a key is missing"));
             }
+        };
+        if self.dialect == Dialect::V3 && depth > 0 && matches!(value, Value::Bool(_) | Value::Number(_)) {
+            return Err(Error::new(at, NO_STRING));
         }
+        text_of_key(value).map(Key::Text).map_err(|why| Error::new(at, why))
     }
 
-    fn resolved_key(&mut self, text: Cow<'a, str>, style: Style, tag: Tag, anchor: usize) -> Result<Key, Error> {
-        // The common case: an identifier, which no dialect reads as anything else.
-        let value = scalar::value(text, style, tag, self.dialect).map_err(|why| Error::new(self.at, why))?;
-        self.keep(anchor, &value, (self.nodes, self.repeated));
-        text_of_key(value).map(Key::Text).map_err(|why| Error::new(self.at, why))
+    /// kustomize writes what it read and reads it again. Inside brackets its writer quotes what is empty or has a colon,
+    /// so that `{a: }` becomes `{a: ''}`, and a time of day becomes text.
+    fn style_in_flow(&self, text: &str, style: Style, tag: Tag) -> Style {
+        let quoted = self.dialect == Dialect::V3 && tag == Tag::None && (text.is_empty() || text.contains(':'));
+        if quoted && style == Style::Plain { Style::Quoted } else { style }
     }
 
     fn alias(&mut self, anchor: usize) -> Result<Value, Error> {
@@ -257,12 +270,45 @@ impl<'a> Composer<'a> {
     }
 }
 
+const NO_STRING: &str = "a key must be a string; put it in quotes";
+
 enum Key {
     Text(String),
     /// `<<`: the value's entries belong to this map.
     Merge,
     /// `'<<'` in kustomize, which drops it with its value.
     Dropped,
+}
+
+fn is_merge(style: Style, tag: Tag, dialect: Dialect) -> bool {
+    match tag {
+        Tag::None => style == Style::Plain,
+        Tag::Merge => true,
+        Tag::Bare => style == Style::Plain && dialect == Dialect::V3,
+        _ => false,
+    }
+}
+
+/// Whether an untagged key means what it says, the common case.
+fn is_text(text: &str, style: Style, depth: usize, dialect: Dialect) -> bool {
+    if style != Style::Plain {
+        return true;
+    }
+    match scalar::plain(text, dialect, true) {
+        Plain::Str => true,
+        Plain::Null => false,
+        Plain::Timestamp(_) => dialect == Dialect::V2 || depth == 0,
+        Plain::Bool(_) | Plain::Int(_) | Plain::Unsigned(_) | Plain::Float(_) => dialect == Dialect::V3 && depth == 0,
+    }
+}
+
+/// Go's spelling of what is no JSON number as a key.
+fn infinite(text: &str, dialect: Dialect) -> Option<String> {
+    match scalar::plain(text, dialect, false) {
+        Plain::Float(n) if dialect == Dialect::V2 && n.is_nan() => Some(".nan".to_owned()),
+        Plain::Float(n) if dialect == Dialect::V2 && n.is_infinite() => Some(number::format_key(n)),
+        _ => None,
+    }
 }
 
 /// The entries that a merge key brings; in a list of maps the earlier ones win.

@@ -21,8 +21,8 @@ pub(crate) enum Style {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Tag {
     None,
-    /// `!`: read it as if it were plain.
-    Plain,
+    /// `!`: text in V2, nothing in V3.
+    Bare,
     Str,
     Bool,
     Int,
@@ -41,7 +41,7 @@ pub(crate) enum Event<'a> {
     DocumentEnd,
     Alias { anchor: usize },
     Scalar { text: Cow<'a, str>, style: Style, tag: Tag, anchor: usize },
-    ListStart { anchor: usize },
+    ListStart { anchor: usize, flow: bool },
     ListEnd,
     MapStart { anchor: usize, flow: bool },
     MapEnd,
@@ -102,7 +102,8 @@ impl<'a> Events<'a> {
                 Raw::DocumentEnd => Event::DocumentEnd,
                 Raw::Alias(anchor) => Event::Alias { anchor },
                 Raw::Scalar(text, style, anchor, tag) => Event::Scalar {
-                    text,
+                    // The parser spells a scalar that is not there as `~`.
+                    text: if style == ScalarStyle::Plain && span.is_empty() { Cow::Borrowed("") } else { text },
                     style: match style {
                         ScalarStyle::Plain => Style::Plain,
                         ScalarStyle::Literal => Style::Literal,
@@ -112,7 +113,9 @@ impl<'a> Events<'a> {
                     tag: tag.as_deref().map_or(Tag::None, Tag::of),
                     anchor,
                 },
-                Raw::SequenceStart(_, anchor, _) => Event::ListStart { anchor },
+                Raw::SequenceStart(style, anchor, _) => {
+                    Event::ListStart { anchor, flow: style == StructureStyle::Flow }
+                }
                 Raw::SequenceEnd => Event::ListEnd,
                 Raw::MappingStart(style, anchor, _) => Event::MapStart { anchor, flow: style == StructureStyle::Flow },
                 Raw::MappingEnd => Event::MapEnd,
@@ -135,7 +138,7 @@ impl Tag {
             Some("timestamp") => Self::Timestamp,
             Some("binary") => Self::Binary,
             Some("merge") => Self::Merge,
-            _ if full == "!" => Self::Plain,
+            _ if full == "!" => Self::Bare,
             _ => Self::Other,
         }
     }

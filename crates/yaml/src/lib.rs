@@ -20,6 +20,7 @@ mod compose;
 mod emit;
 mod error;
 mod events;
+mod folded;
 mod limits;
 mod locate;
 mod number;

@@ -62,8 +62,16 @@ pub(crate) fn is_yaml_float(text: &str) -> bool {
     }
 }
 
-/// `ParseFloat` of decimal text; `None` for what is none and for what is out of range.
+/// `ParseFloat` of decimal text; `None` for what is none and for what is out of range. Underscores may stand between
+/// digits.
 pub(crate) fn float(text: &str) -> Option<f64> {
+    if text.contains('_') {
+        let bytes = text.as_bytes();
+        let is_digit = |at: Option<usize>| at.and_then(|at| bytes.get(at)).is_some_and(u8::is_ascii_digit);
+        let separates = |at: usize| is_digit(at.checked_sub(1)) && is_digit(Some(at + 1));
+        let all_separate = (0..bytes.len()).all(|at| bytes[at] != b'_' || separates(at));
+        return if all_separate { float(&text.replace('_', "")) } else { None };
+    }
     if !is_yaml_float(text) {
         return None;
     }
@@ -72,7 +80,7 @@ pub(crate) fn float(text: &str) -> Option<f64> {
 
 /// `FormatFloat(n, 'g', -1, 64)`: the shortest digits that read back, with an exponent below 1e-4 and from 1e+06 up.
 pub(crate) fn format(n: f64) -> String {
-    shortest(&format!("{n:e}"))
+    shortest(&scientific(n))
 }
 
 /// The same for the nearest `f32`, which is how Go prints a float that is a map's key.
@@ -83,6 +91,25 @@ pub(crate) fn format_key(n: f64) -> String {
         return if n > 0.0 { ".inf".to_owned() } else { "-.inf".to_owned() };
     }
     shortest(&format!("{n:e}"))
+}
+
+/// The shortest digits that read back, the even one of two equally near: JSON's printer chooses as Go does, the
+/// standard library does not.
+fn scientific(n: f64) -> String {
+    let printed = serde_json::Number::from_f64(n).map_or_else(|| n.to_string(), |n| n.to_string());
+    let (mantissa, exponent) = printed.split_once('e').unwrap_or((&printed, "0"));
+    let (sign, mantissa) = mantissa.strip_prefix('-').map_or(("", mantissa), |rest| ("-", rest));
+    let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
+    let all = format!("{whole}{fraction}");
+    let digits = all.trim_start_matches('0');
+    if digits.is_empty() {
+        return format!("{sign}0e0");
+    }
+    let leading = all.len() - digits.len();
+    let point = i64::try_from(whole.len()).unwrap_or(0) - i64::try_from(leading).unwrap_or(0) - 1;
+    let exponent = exponent.parse::<i64>().unwrap_or(0) + point;
+    let digits = digits.trim_end_matches('0');
+    format!("{sign}{}.{}e{exponent}", &digits[..1], &digits[1..])
 }
 
 /// Takes Rust's `-1.25e-7` to Go's `%g`.
@@ -111,7 +138,7 @@ fn shortest(scientific: &str) -> String {
 /// what then looks like an integer is printed as one.
 pub(crate) fn format_json(n: f64) -> String {
     if n.fract() == 0.0 && n.abs() < 1e21 {
-        let whole = format!("{n:.0}");
+        let whole = n.to_string();
         if let Some(integer) = integer(&whole) {
             return match integer {
                 Integer::Signed(n) => n.to_string(),

@@ -1,11 +1,13 @@
 //! What a scalar means: Go's resolution rules, in both dialects.
 
+use std::borrow::Cow;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Number, Value};
 
 use crate::events::{Style, Tag};
-use crate::{Dialect, number, timestamp};
+use crate::{Dialect, folded, number, timestamp};
 
 /// What an untagged plain scalar is.
 #[derive(Debug, PartialEq)]
@@ -17,20 +19,18 @@ pub(crate) enum Plain {
     Float(f64),
     /// A date or time, in the form Go prints it as JSON.
     Timestamp(String),
-    Merge,
     Str,
 }
 
 /// What a scalar's text means, or why it means nothing.
-pub(crate) fn value(
-    text: std::borrow::Cow<'_, str>,
-    style: Style,
-    tag: Tag,
-    dialect: Dialect,
-) -> Result<Value, String> {
+pub(crate) fn value(text: Cow<'_, str>, style: Style, tag: Tag, dialect: Dialect) -> Result<Value, String> {
     let plain = match tag {
-        Tag::None if style != Style::Plain => return Ok(Value::String(text.into_owned())),
-        Tag::None | Tag::Plain => plain(&text, dialect, true),
+        Tag::None | Tag::Bare if style == Style::Folded && dialect == Dialect::V3 => {
+            return Ok(Value::String(folded::rewritten(text)));
+        }
+        Tag::None | Tag::Bare if style != Style::Plain => return Ok(Value::String(text.into_owned())),
+        Tag::Bare if dialect == Dialect::V2 => return Ok(Value::String(text.into_owned())),
+        Tag::None | Tag::Bare => plain(&text, dialect, true),
         Tag::Str | Tag::Other | Tag::Merge => return Ok(Value::String(text.into_owned())),
         Tag::Binary => return binary(&text),
         Tag::Bool | Tag::Int | Tag::Float | Tag::Null | Tag::Timestamp => {
@@ -44,7 +44,7 @@ pub(crate) fn value(
         Plain::Unsigned(n) => Value::Number(n.into()),
         Plain::Float(n) => Value::Number(Number::from_f64(n).ok_or("infinity and NaN cannot be JSON values")?),
         Plain::Timestamp(printed) if dialect == Dialect::V3 => Value::String(printed),
-        Plain::Timestamp(_) | Plain::Merge | Plain::Str => Value::String(text.into_owned()),
+        Plain::Timestamp(_) | Plain::Str => Value::String(text.into_owned()),
     })
 }
 
@@ -72,7 +72,7 @@ impl Tag {
             Self::Null => "!!null",
             Self::Timestamp => "!!timestamp",
             Self::Binary => "!!binary",
-            Self::None | Self::Plain | Self::Str | Self::Merge | Self::Other => "!!str",
+            Self::None | Self::Bare | Self::Str | Self::Merge | Self::Other => "!!str",
         }
     }
 }
@@ -93,7 +93,7 @@ fn binary(text: &str) -> Result<Value, String> {
 pub(crate) fn plain(text: &str, dialect: Dialect, times: bool) -> Plain {
     let Some(first) = text.bytes().next() else { return Plain::Null };
     match first {
-        b'~' | b'n' | b'N' | b't' | b'T' | b'f' | b'F' | b'y' | b'Y' | b'o' | b'O' | b'<' => word(text, dialect),
+        b'~' | b'n' | b'N' | b't' | b'T' | b'f' | b'F' | b'y' | b'Y' | b'o' | b'O' => word(text, dialect),
         b'.' => match text {
             ".nan" | ".NaN" | ".NAN" => Plain::Float(f64::NAN),
             ".inf" | ".Inf" | ".INF" => Plain::Float(f64::INFINITY),
@@ -112,7 +112,6 @@ fn word(text: &str, dialect: Dialect) -> Plain {
         "~" | "null" | "Null" | "NULL" => Plain::Null,
         "true" | "True" | "TRUE" => Plain::Bool(true),
         "false" | "False" | "FALSE" => Plain::Bool(false),
-        "<<" => Plain::Merge,
         "y" | "Y" | "yes" | "Yes" | "YES" | "on" | "On" | "ON" if dialect == Dialect::V2 => Plain::Bool(true),
         "n" | "N" | "no" | "No" | "NO" | "off" | "Off" | "OFF" if dialect == Dialect::V2 => Plain::Bool(false),
         _ => Plain::Str,

@@ -53,7 +53,7 @@ fn offset(zone: &str) -> Option<&str> {
     let [b'+' | b'-', h1, h2, b':', m1, m2] = zone.as_bytes() else { return None };
     let digit = |b: &u8| b.is_ascii_digit().then(|| u32::from(b - b'0'));
     let (hours, minutes) = (digit(h1)? * 10 + digit(h2)?, digit(m1)? * 10 + digit(m2)?);
-    if hours > 24 || minutes > 60 {
+    if hours > 24 || minutes > 59 {
         return None;
     }
     Some(if hours == 0 && minutes == 0 { "Z" } else { zone })

@@ -16,6 +16,8 @@ const LONGEST_SIMPLE_KEY: usize = 128;
 
 /// The value as YAML text, ending in a line break: byte for byte what `Marshal` of Go's sigs.k8s.io/yaml prints, as
 /// kubectl, Flux, helm's `toYaml` and kustomize do. Keys in natural order, lists not indented, text folded after column 80.
+/// Two things to know: the key `<<` is printed bare, as Go does, and is then read as a merge key; U+0085 is kept as `\N`,
+/// where Go makes a space of it.
 ///
 /// # Errors
 /// For what Go refuses as well (characters that YAML cannot carry, keys over 1024 characters), and for a value nested

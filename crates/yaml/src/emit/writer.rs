@@ -159,8 +159,10 @@ impl Writer {
         self.put_char('"');
         self.indention = false;
         let mut after_space = false;
+        // go-yaml looks for a byte order mark at the start of the text, whatever character it is at.
+        let escape_all = text.starts_with('\u{feff}');
         for (at, c) in text.char_indices() {
-            if !is_printable(c) || is_break(c) || matches!(c, '"' | '\\') {
+            if escape_all || !is_printable(c) || is_break(c) || matches!(c, '"' | '\\') {
                 self.escape(c);
                 after_space = false;
             } else if c == ' ' {
