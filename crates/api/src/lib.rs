@@ -1,1 +1,22 @@
 //! Every custom resource type, by group and version, and the CRDs made from them.
+//!
+//! In: what an API server stores. Out: typed objects that [`kube::Api`] reads and writes, and [`crds`]. Knows the API
+//! of Flux 2.9, but no behaviour: what a field does is written in the controllers.
+//!
+//! Invariants: a word, duration or time that this version does not understand is kept and fails where it is used,
+//! never while reading, so one odd object cannot hide the others; what is not set is not written; no schema code runs
+//! unless [`crds`] is called.
+
+mod lenient;
+mod resource;
+mod schema;
+mod string_enum;
+
+pub mod meta;
+
+pub mod kustomize;
+pub mod source;
+
+mod crds;
+pub use crds::crds;
+pub use resource::{Column, Kind};
