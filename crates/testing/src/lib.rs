@@ -39,6 +39,12 @@ fn conformance_dir() -> PathBuf {
 }
 
 impl Suite {
+    /// The same files measured for something else, reported as `name`.
+    #[must_use]
+    pub fn named(self, name: &str) -> Self {
+        Self { name: name.to_owned(), ..self }
+    }
+
     /// Where the suite's files lie.
     #[must_use]
     pub fn dir(&self) -> &Path {

@@ -12,8 +12,8 @@ use crate::{Error, Limits, Mark};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Style {
     Plain,
+    /// Quoted or literal.
     Quoted,
-    Literal,
     Folded,
 }
 
@@ -51,6 +51,9 @@ pub(crate) enum Event<'a> {
 /// The events of one text.
 pub(crate) struct Events<'a> {
     parser: Parser<'a, StrInput<'a>>,
+    text: &'a str,
+    /// Whether the text has U+2028 or U+2029 anywhere, which Go counts as line breaks.
+    has_separators: bool,
 }
 
 impl<'a> Events<'a> {
@@ -79,7 +82,8 @@ impl<'a> Events<'a> {
             flow_nesting_limit: depth,
             block_nesting_limit: depth,
         };
-        Ok(Self { parser: Parser::new_from_str_with_options(text, options) })
+        let has_separators = text.contains(['\u{2028}', '\u{2029}']);
+        Ok(Self { parser: Parser::new_from_str_with_options(text, options), text, has_separators })
     }
 
     /// The next event and where it starts.
@@ -102,11 +106,9 @@ impl<'a> Events<'a> {
                 Raw::DocumentEnd => Event::DocumentEnd,
                 Raw::Alias(anchor) => Event::Alias { anchor },
                 Raw::Scalar(text, style, anchor, tag) => Event::Scalar {
-                    // The parser spells a scalar that is not there as `~`.
-                    text: if style == ScalarStyle::Plain && span.is_empty() { Cow::Borrowed("") } else { text },
+                    text: self.scalar(text, style, &span),
                     style: match style {
                         ScalarStyle::Plain => Style::Plain,
-                        ScalarStyle::Literal => Style::Literal,
                         ScalarStyle::Folded => Style::Folded,
                         _ => Style::Quoted,
                     },
@@ -124,6 +126,52 @@ impl<'a> Events<'a> {
             return Ok((event, mark));
         }
     }
+}
+
+impl<'a> Events<'a> {
+    /// A scalar's text as Go has it.
+    fn scalar(&self, text: Cow<'a, str>, style: ScalarStyle, span: &Span) -> Cow<'a, str> {
+        if style == ScalarStyle::Plain && span.is_empty() {
+            // The parser spells a scalar that is not there as `~`.
+            return Cow::Borrowed("");
+        }
+        if !self.has_separators || !text.contains(['\u{2028}', '\u{2029}']) {
+            return text;
+        }
+        match style {
+            ScalarStyle::Plain | ScalarStyle::SingleQuoted => Cow::Owned(without_indentation(&text, None)),
+            ScalarStyle::Literal | ScalarStyle::Folded => {
+                let lines = span.slice(self.text).unwrap_or_default().lines().skip(1);
+                let first = lines.map(str::trim_end).find(|line| !line.is_empty()).unwrap_or_default();
+                let columns = first.bytes().take_while(|b| *b == b' ').count();
+                Cow::Owned(without_indentation(&text, Some(columns)))
+            }
+            // Written raw or as an escape: not told apart, and Go's printer always escapes.
+            _ => text,
+        }
+    }
+}
+
+/// Drops the blanks that surround separators in a flow scalar, or that indent the line after one in a block.
+fn without_indentation(text: &str, columns: Option<usize>) -> String {
+    let is_separator = |c| matches!(c, '\u{2028}' | '\u{2029}');
+    let is_blank = |c| matches!(c, ' ' | '\t');
+    let mut kept = String::with_capacity(text.len());
+    for (index, line) in text.split_inclusive(is_separator).enumerate() {
+        let line = match columns {
+            _ if index == 0 => line,
+            None => line.trim_start_matches(is_blank),
+            Some(columns) => &line[line.bytes().take(columns).take_while(|b| *b == b' ').count()..],
+        };
+        let body = line.trim_end_matches(is_separator);
+        kept.push_str(if columns.is_none() && body.len() < line.len() {
+            body.trim_end_matches(is_blank)
+        } else {
+            body
+        });
+        kept.push_str(&line[body.len()..]);
+    }
+    kept
 }
 
 impl Tag {

@@ -42,21 +42,24 @@ pub(crate) fn parse(text: &str) -> Option<String> {
     match rest.0 {
         "" if !zoned => printed.push('Z'),
         "Z" if zoned => printed.push('Z'),
-        zone if zoned => printed.push_str(offset(zone)?),
+        zone if zoned => printed.push_str(&offset(zone)?),
         _ => return None,
     }
     Some(printed)
 }
 
-/// `+hh:mm`; nothing off is `Z`.
-fn offset(zone: &str) -> Option<&str> {
-    let [b'+' | b'-', h1, h2, b':', m1, m2] = zone.as_bytes() else { return None };
+/// `+hh:mm`; nothing off is `Z`. Go takes sixty minutes and carries them.
+fn offset(zone: &str) -> Option<String> {
+    let [sign @ (b'+' | b'-'), h1, h2, b':', m1, m2] = zone.as_bytes() else { return None };
     let digit = |b: &u8| b.is_ascii_digit().then(|| u32::from(b - b'0'));
     let (hours, minutes) = (digit(h1)? * 10 + digit(h2)?, digit(m1)? * 10 + digit(m2)?);
-    if hours > 24 || minutes > 59 {
+    if hours > 24 || minutes > 60 {
         return None;
     }
-    Some(if hours == 0 && minutes == 0 { "Z" } else { zone })
+    match hours * 60 + minutes {
+        0 => Some("Z".to_owned()),
+        off => Some(format!("{}{:02}:{:02}", char::from(*sign), off / 60, off % 60)),
+    }
 }
 
 fn days(year: u32, month: u32) -> u32 {
