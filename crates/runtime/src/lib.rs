@@ -39,7 +39,7 @@ pub use events::{Recorder, Severity, shortened};
 pub use flags::{FeatureGates, GoDuration, Listen, LogEncoding, LogLevel, SharedFlags, listen_address, parse_duration};
 pub use key::Key;
 pub use logging::init as init_logging;
-pub use metadata::{Changed, GroupKind, Live, MetadataIndex, WatchError};
+pub use metadata::{Changed, Facts, GroupKind, Live, MetadataIndex, WatchError};
 pub use metrics::Metrics;
 pub use probes::serve as serve_text;
 pub use queue::{Backoff, Interrupt, Queue, QueueStats, Requeue};

@@ -3,11 +3,13 @@
 //! One watch a kind, started when the first caller asks for the kind, shared by all. Of an object only [`Live`] is
 //! kept, some hundred bytes, so that a large cluster costs little. Each change goes to every subscriber.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{HashMap, HashSet};
+use std::fmt::Debug;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
 use futures::StreamExt;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::api::{ApiResource, DynamicObject, PartialObjectMeta};
 use kube::runtime::watcher::{self, Event};
 use kube::runtime::{WatchStreamExt, watcher as watch};
@@ -35,9 +37,19 @@ impl GroupKind {
     }
 }
 
+/// What an index keeps of the metadata beyond identity, for example the annotations that its user looks at.
+pub trait Facts: Clone + Debug + PartialEq + Send + Sync + 'static {
+    /// The facts about an object with this metadata.
+    fn of(metadata: &ObjectMeta) -> Self;
+}
+
+impl Facts for () {
+    fn of(_metadata: &ObjectMeta) -> Self {}
+}
+
 /// What is kept of an object.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Live {
+#[derive(Clone, Debug, PartialEq)]
+pub struct Live<F> {
     /// Tells an object from a later one of the same name.
     pub uid: Arc<str>,
     /// As the server gave it.
@@ -46,21 +58,35 @@ pub struct Live {
     pub generation: i64,
     /// Whether a deletion has begun.
     pub deleting: bool,
-    /// The labels and annotations that the index was told to keep.
-    pub marks: BTreeMap<Arc<str>, Arc<str>>,
+    /// What the index's user wants to know.
+    pub facts: F,
+}
+
+impl<F: Facts> Live<F> {
+    /// What is kept of an object with this metadata.
+    #[must_use]
+    pub fn of(metadata: &ObjectMeta) -> Self {
+        Live {
+            uid: metadata.uid.as_deref().unwrap_or_default().into(),
+            resource_version: metadata.resource_version.as_deref().unwrap_or_default().into(),
+            generation: metadata.generation.unwrap_or_default(),
+            deleting: metadata.deletion_timestamp.is_some(),
+            facts: F::of(metadata),
+        }
+    }
 }
 
 /// One change of one object.
 #[derive(Clone, Debug)]
-pub struct Changed {
+pub struct Changed<F> {
     /// Its kind.
     pub kind: GroupKind,
     /// Which object.
     pub key: Key,
     /// Before, if it was known.
-    pub before: Option<Live>,
+    pub before: Option<Live<F>>,
     /// Now, unless it is gone.
-    pub now: Option<Live>,
+    pub now: Option<Live<F>>,
 }
 
 /// Why a kind cannot be watched.
@@ -80,18 +106,17 @@ pub enum WatchError {
 
 /// The index; clones share it.
 #[derive(Clone)]
-pub struct MetadataIndex(Arc<Shared>);
+pub struct MetadataIndex<F>(Arc<Shared<F>>);
 
-struct Shared {
+struct Shared<F> {
     client: Client,
     stop: CancellationToken,
-    keep: fn(&str) -> bool,
-    kinds: RwLock<HashMap<GroupKind, Arc<Kind>>>,
-    subscribers: Mutex<Vec<mpsc::UnboundedSender<Changed>>>,
+    kinds: RwLock<HashMap<GroupKind, Arc<Kind<F>>>>,
+    subscribers: Mutex<Vec<mpsc::UnboundedSender<Changed<F>>>>,
 }
 
-struct Kind {
-    objects: RwLock<HashMap<Key, Live>>,
+struct Kind<F> {
+    objects: RwLock<HashMap<Key, Live<F>>>,
     synced: signal::Sender<bool>,
     last_error: Mutex<String>,
     stop: CancellationToken,
@@ -100,17 +125,17 @@ struct Kind {
 /// How long a caller waits for the first list of a kind.
 const SYNC: Duration = Duration::from_secs(10);
 
-impl MetadataIndex {
-    /// An empty index; `keep` says which labels and annotations to keep, by key.
+impl<F: Facts> MetadataIndex<F> {
+    /// An empty index.
     #[must_use]
-    pub fn new(client: Client, keep: fn(&str) -> bool, stop: CancellationToken) -> Self {
-        MetadataIndex(Arc::new(Shared { client, stop, keep, kinds: RwLock::default(), subscribers: Mutex::default() }))
+    pub fn new(client: Client, stop: CancellationToken) -> Self {
+        MetadataIndex(Arc::new(Shared { client, stop, kinds: RwLock::default(), subscribers: Mutex::default() }))
     }
 
     /// Every change of every kind from now on. The stream is unbounded because a lost change would be a lost wake-up;
     /// whoever subscribes only maps changes to queue keys.
     #[must_use]
-    pub fn subscribe(&self) -> mpsc::UnboundedReceiver<Changed> {
+    pub fn subscribe(&self) -> mpsc::UnboundedReceiver<Changed<F>> {
         let (sender, receiver) = mpsc::unbounded_channel();
         self.0.subscribers.lock().unwrap_or_else(PoisonError::into_inner).push(sender);
         receiver
@@ -141,7 +166,7 @@ impl MetadataIndex {
 
     /// The object as last seen; `None` also when the kind is not watched.
     #[must_use]
-    pub fn get(&self, kind: &GroupKind, key: &Key) -> Option<Live> {
+    pub fn get(&self, kind: &GroupKind, key: &Key) -> Option<Live<F>> {
         self.kind(kind)?.objects.read().unwrap_or_else(PoisonError::into_inner).get(key).cloned()
     }
 
@@ -152,11 +177,11 @@ impl MetadataIndex {
         }
     }
 
-    fn kind(&self, kind: &GroupKind) -> Option<Arc<Kind>> {
+    fn kind(&self, kind: &GroupKind) -> Option<Arc<Kind<F>>> {
         self.0.kinds.read().unwrap_or_else(PoisonError::into_inner).get(kind).cloned()
     }
 
-    fn start(&self, resource: &ApiResource) -> Arc<Kind> {
+    fn start(&self, resource: &ApiResource) -> Arc<Kind<F>> {
         let name = GroupKind::of(resource);
         if let Some(kind) = self.kind(&name) {
             return kind;
@@ -175,27 +200,12 @@ impl MetadataIndex {
         kind.clone()
     }
 
-    fn publish(&self, changed: &Changed) {
+    fn publish(&self, changed: &Changed<F>) {
         let mut subscribers = self.0.subscribers.lock().unwrap_or_else(PoisonError::into_inner);
         subscribers.retain(|subscriber| subscriber.send(changed.clone()).is_ok());
     }
 
-    fn live(&self, object: &PartialObjectMeta<DynamicObject>) -> Live {
-        let meta = &object.metadata;
-        let marks = meta.annotations.iter().flatten().chain(meta.labels.iter().flatten());
-        Live {
-            uid: meta.uid.as_deref().unwrap_or_default().into(),
-            resource_version: meta.resource_version.as_deref().unwrap_or_default().into(),
-            generation: meta.generation.unwrap_or_default(),
-            deleting: meta.deletion_timestamp.is_some(),
-            marks: marks
-                .filter(|(key, _)| (self.0.keep)(key))
-                .map(|(key, value)| (key.as_str().into(), value.as_str().into()))
-                .collect(),
-        }
-    }
-
-    fn set(&self, name: &GroupKind, kind: &Kind, key: Key, now: Option<Live>) {
+    fn set(&self, name: &GroupKind, kind: &Kind<F>, key: Key, now: Option<Live<F>>) {
         let mut objects = kind.objects.write().unwrap_or_else(PoisonError::into_inner);
         let before = match &now {
             Some(live) => objects.insert(key.clone(), live.clone()),
@@ -208,7 +218,7 @@ impl MetadataIndex {
     }
 }
 
-async fn keep(index: MetadataIndex, resource: ApiResource, name: GroupKind, kind: Arc<Kind>) {
+async fn keep<F: Facts>(index: MetadataIndex<F>, resource: ApiResource, name: GroupKind, kind: Arc<Kind<F>>) {
     let api: Api<PartialObjectMeta<DynamicObject>> = Api::all_with(index.0.client.clone(), &resource);
     let mut events = Box::pin(watch(api, watcher::Config::default()).default_backoff());
     let mut gone: HashSet<Key> = HashSet::new();
@@ -229,7 +239,7 @@ async fn keep(index: MetadataIndex, resource: ApiResource, name: GroupKind, kind
             Some(Ok(Event::InitApply(object))) => {
                 let key = key_of(&object);
                 gone.remove(&key);
-                index.set(&name, &kind, key, Some(index.live(&object)));
+                index.set(&name, &kind, key, Some(Live::of(&object.metadata)));
             }
             Some(Ok(Event::InitDone)) => {
                 for key in std::mem::take(&mut gone) {
@@ -238,7 +248,9 @@ async fn keep(index: MetadataIndex, resource: ApiResource, name: GroupKind, kind
                 debug!(kind = %name.kind, group = %name.group, "watching metadata");
                 kind.synced.send_replace(true);
             }
-            Some(Ok(Event::Apply(object))) => index.set(&name, &kind, key_of(&object), Some(index.live(&object))),
+            Some(Ok(Event::Apply(object))) => {
+                index.set(&name, &kind, key_of(&object), Some(Live::of(&object.metadata)))
+            }
             Some(Ok(Event::Delete(object))) => index.set(&name, &kind, key_of(&object), None),
         }
     }
