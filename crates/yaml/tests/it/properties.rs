@@ -9,7 +9,9 @@ const NASTY: &str =
     "[ab01yn .:~#\\-?,\\[\\]{}&*!|>'\"%@`=<_+eExo\\\\\t\n\r\0\u{1b}\u{a0}\u{2028}\u{feff}\u{fffd}é日\u{1f600}]";
 
 fn string() -> impl Strategy<Value = String> {
-    prop_oneof![
+    // Go prints U+2028 in a block as a line break, which the rules of YAML 1.2 do not always take back.
+    let readable = |text: &String| !(text.contains('\n') && text.contains('\u{2028}'));
+    let any = prop_oneof![
         proptest::string::string_regex(&format!("{NASTY}{{0,6}}")).expect("the class is valid"),
         proptest::string::string_regex("[ab \n']{60,200}").expect("the class is valid"),
         proptest::string::string_regex("[-+.0-9_xobe:TZ]{1,12}").expect("the class is valid"),
@@ -29,7 +31,8 @@ fn string() -> impl Strategy<Value = String> {
             "="
         ])
         .prop_map(str::to_owned),
-    ]
+    ];
+    any.prop_filter("a separator in a block", readable)
 }
 
 fn value() -> impl Strategy<Value = Value> {

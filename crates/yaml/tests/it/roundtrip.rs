@@ -15,7 +15,7 @@ fn what_go_printed_is_printed_the_same() {
         .collect();
     cases.sort();
     suite.report(
-        995,
+        996,
         cases.iter().map(|path| {
             let id = path.iter().rev().nth(1).map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
             let text = fs::read_to_string(path).expect("expected output is text");
