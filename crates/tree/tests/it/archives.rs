@@ -118,7 +118,7 @@ fn case_09_extended_headers_smuggle_nothing() {
     let inner = file("smuggled");
     let outer = Raw { name: b"outer", size: b"00000000000\0", content: &inner, ..Raw::default() }.bytes();
     accepted(&[pax("13 size=1024\n"), outer.clone()], &["outer"]);
-    accepted(&[outer.clone()], &["outer", "smuggled"]);
+    accepted(std::slice::from_ref(&outer), &["outer", "smuggled"]);
     accepted(&[pax("16 path=renamed\n"), file("x")], &["renamed"]);
     let global = Raw { name: b"pax_global_header", kind: b'g', content: b"13 path=other\n", ..Raw::default() }.bytes();
     refused(std::slice::from_ref(&global), "malformed extended header");
