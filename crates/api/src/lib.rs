@@ -14,9 +14,13 @@ mod string_enum;
 
 pub mod meta;
 
+pub mod helm;
+pub mod image;
 pub mod kustomize;
+pub mod notification;
 pub mod source;
+pub mod source_extensions;
 
 mod crds;
-pub use crds::crds;
+pub use crds::{crds, crds_by_component};
 pub use resource::{Column, Kind};

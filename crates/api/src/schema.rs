@@ -28,11 +28,16 @@ pub(crate) fn crd<K: Kind>(parts: impl IntoIterator<Item = (&'static str, Value)
     properties.insert("metadata".to_owned(), json!({ "type": "object" }));
 
     let (kind, plural, group) = (K::kind(&()), K::plural(&()), K::group(&()));
+    // Patterns hold a `$`, which Flux would take for a variable. That of ArtifactGenerator lacks the mark upstream too.
+    let annotations = if group == "source.extensions.fluxcd.io" {
+        json!({})
+    } else {
+        json!({ (annotation::SUBSTITUTE): "disabled" })
+    };
     let mut crd = json!({
         "metadata": {
             "name": format!("{plural}.{group}"),
-            // Patterns and descriptions may hold a `$`, which Flux would take for a variable.
-            "annotations": { (annotation::SUBSTITUTE): "disabled" },
+            "annotations": annotations,
         },
         "spec": {
             "group": group,

@@ -12,8 +12,8 @@ pub use condition::{Condition, ConditionStatus, find, is_false, is_true, remove,
 pub use duration::{Duration, InvalidDuration};
 pub(crate) use duration::{INTERVAL, TIMEOUT};
 pub use reference::{
-    AccessFrom, CommonMetadata, CrossNamespaceObjectReference, CustomHealthCheck, DependencyReference, DriftIgnoreRule,
-    Image, Inventory, KubeConfigReference, LocalObjectReference, NamespaceSelector, NamespacedObjectKindReference,
+    AccessFrom, CommonMetadata, CustomHealthCheck, DependencyReference, DriftIgnoreRule, Image, Inventory,
+    KubeConfigReference, LocalObjectReference, NamespaceSelector, NamespacedObjectKindReference,
     NamespacedObjectReference, Patch, ResourceRef, SecretKeyReference, Selector,
 };
 pub use time::Time;

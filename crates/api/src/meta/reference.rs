@@ -235,29 +235,3 @@ pub struct NamespaceSelector {
     #[serde(skip_serializing_if = "unset")]
     pub match_labels: BTreeMap<String, String>,
 }
-
-/// Objects that an alert or a receiver is about.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase", default)]
-#[schemars(!default)]
-pub struct CrossNamespaceObjectReference {
-    /// API version; by default the newest that is known.
-    #[serde(skip_serializing_if = "unset")]
-    pub api_version: String,
-    /// Kind.
-    #[schemars(extend("enum" = [
-        "Bucket", "GitRepository", "Kustomization", "HelmRelease", "HelmChart", "HelmRepository", "ImageRepository",
-        "ImagePolicy", "ImageUpdateAutomation", "OCIRepository", "ArtifactGenerator", "ExternalArtifact",
-    ]))]
-    pub kind: String,
-    /// Name, or `*` for all.
-    #[schemars(length(min = 1, max = 253))]
-    pub name: String,
-    /// Namespace; by default that of the object with this reference.
-    #[serde(skip_serializing_if = "unset")]
-    #[schemars(length(min = 1, max = 253))]
-    pub namespace: String,
-    /// Labels the objects must have; only with the name `*`.
-    #[serde(skip_serializing_if = "unset")]
-    pub match_labels: BTreeMap<String, String>,
-}
