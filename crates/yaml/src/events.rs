@@ -193,16 +193,17 @@ impl Tag {
 }
 
 /// Where the first character stands that may not be in YAML text at all.
-pub(crate) fn control_character(text: &str) -> Option<usize> {
+fn control_character(text: &str) -> Option<usize> {
     let bytes = text.as_bytes();
-    bytes.iter().enumerate().find_map(|(at, byte)| {
-        let bad = match *byte {
-            b'\t' | b'\n' | b'\r' | 0x20..=0x7e => false,
-            0x00..=0x1f | 0x7f => true,
-            0xc2 => matches!(bytes.get(at + 1), Some(0x80..=0x84 | 0x86..=0x9f)),
-            0xef => bytes.get(at + 1) == Some(&0xbf) && matches!(bytes.get(at + 2), Some(0xbe | 0xbf)),
-            _ => false,
-        };
-        bad.then_some(at)
+    let suspect = |b: u8| (b < b' ' && b != b'\n') || matches!(b, 0x7f | 0xc2 | 0xef);
+    // Whole stretches are looked at at once, nearly all of which have nothing to look at closely.
+    let stretches =
+        bytes.chunks(64).enumerate().filter(|(_, chunk)| chunk.iter().fold(false, |any, b| any | suspect(*b)));
+    stretches.flat_map(|(index, chunk)| index * 64..index * 64 + chunk.len()).find(|&at| match bytes[at] {
+        b'\t' | b'\n' | b'\r' => false,
+        0x00..=0x1f | 0x7f => true,
+        0xc2 => matches!(bytes.get(at + 1), Some(0x80..=0x84 | 0x86..=0x9f)),
+        0xef => bytes.get(at + 1) == Some(&0xbf) && matches!(bytes.get(at + 2), Some(0xbe | 0xbf)),
+        _ => false,
     })
 }

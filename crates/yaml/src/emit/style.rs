@@ -122,6 +122,34 @@ pub(super) fn json_length(key: &str) -> usize {
 }
 
 fn analyse(text: &str) -> Result<Analysis, char> {
+    let is_line = text.bytes().fold(true, |all, b| all & matches!(b, b' '..=b'~'));
+    if is_line { Ok(analyse_ascii_line(text)) } else { analyse_any(text) }
+}
+
+/// As [`analyse_any`] for printable ASCII without breaks, which nearly all text is.
+fn analyse_ascii_line(text: &str) -> Analysis {
+    let bytes = text.as_bytes();
+    let before_blank = |at: usize| matches!(bytes.get(at + 1), None | Some(b' '));
+    let leads = match bytes[0] {
+        b'#' | b',' | b'[' | b']' | b'{' | b'}' | b'&' | b'*' | b'!' | b'|' | b'>' | b'\'' | b'"' | b'%' | b'@'
+        | b'`' => true,
+        b'-' | b'?' | b':' => before_blank(0),
+        _ => false,
+    };
+    let within = |at: usize| match bytes[at] {
+        b':' => before_blank(at),
+        b'#' => bytes[at - 1] == b' ',
+        _ => false,
+    };
+    Analysis {
+        indicators: leads || text.starts_with("---") || text.starts_with("...") || (1..bytes.len()).any(within),
+        leading_space: bytes[0] == b' ',
+        trailing_space: bytes[bytes.len() - 1] == b' ',
+        ..Analysis::default()
+    }
+}
+
+fn analyse_any(text: &str) -> Result<Analysis, char> {
     let mut found = Analysis { indicators: text.starts_with("---") || text.starts_with("..."), ..Analysis::default() };
     let (mut after_space, mut after_break, mut after_blank) = (false, false, true);
     let mut characters = text.char_indices().peekable();
