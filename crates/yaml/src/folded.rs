@@ -83,6 +83,8 @@ fn read(lines: &str, ending: Ending) -> String {
     match ending {
         Ending::Strip => {}
         Ending::Clip => text.push('\n'),
+        // Without any line, the last of the pieces is no break.
+        Ending::Keep if is_first => text.extend(std::iter::repeat_n('\n', breaks.saturating_sub(1))),
         Ending::Keep => text.extend(std::iter::repeat_n('\n', breaks)),
     }
     text
@@ -110,6 +112,7 @@ mod tests {
     #[test]
     fn kept_empty_lines_become_one_more() {
         check("x\n\n\n", "x\n\n\n\n");
+        check("\n\n", "\n\n");
     }
 
     #[test]
