@@ -12,6 +12,9 @@ mod pointer;
 mod strategic;
 mod three_way;
 
+#[cfg(test)]
+mod tests;
+
 pub use json::{COPY_LIMIT, OPERATION_LIMIT, json};
 pub use merge::merge;
 pub use pointer::{Pointer, PointerError};

@@ -1,4 +1,4 @@
-//! The nodes of a schema, each 40 bytes, in one vector. Names are spans of one text: the generated table itself for
+//! The nodes of a schema, each 44 bytes, in one vector. Names are spans of one text: the generated table itself for
 //! built-in kinds, so that decoding copies none of them.
 
 use std::borrow::Cow;
@@ -75,7 +75,7 @@ pub(super) struct Flags {
 pub(super) struct Extra {
     pub default: Option<Value>,
     pub unions: Option<Value>,
-    pub validation: Validation,
+    pub validation: Option<Box<Validation>>,
     pub all_of: Vec<u32>,
     pub any_of: Vec<u32>,
     pub one_of: Vec<u32>,

@@ -12,14 +12,21 @@ use crate::GroupVersionKind;
 /// See `generate/schema.py` for what its lines mean.
 static TABLE: &str = include_str!("builtin.txt");
 
+/// Group, version and kind without strings of their own.
+type Gvk<'a> = (&'a str, &'a str, &'a str);
+
+fn borrowed(gvk: &GroupVersionKind) -> Gvk<'_> {
+    (&gvk.group, &gvk.version, &gvk.kind)
+}
+
 /// All that is built in.
 pub struct Builtin {
     arena: Arc<Arena>,
     kinds: Vec<KindInfo>,
-    by_gvk: HashMap<GroupVersionKind, usize>,
+    by_gvk: HashMap<Gvk<'static>, usize>,
     definitions: Vec<DefinitionData>,
     by_name: HashMap<&'static str, u16>,
-    schemas: HashMap<GroupVersionKind, u16>,
+    schemas: HashMap<Gvk<'static>, u16>,
     object_meta: u32,
 }
 
@@ -60,7 +67,8 @@ pub struct Subresource {
 struct DefinitionData {
     name: &'static str,
     node: u32,
-    gvks: Vec<GroupVersionKind>,
+    /// The tokens after its type: `GVK=group/version/Kind` and others.
+    rest: &'static str,
     /// Where its first description is: one line for itself and one for every field.
     description: u32,
 }
@@ -86,14 +94,21 @@ impl<'a> Definition<'a> {
     }
 
     /// Its `x-kubernetes-group-version-kind`.
-    #[must_use]
-    pub fn gvks(self) -> &'a [GroupVersionKind] {
-        &self.data.gvks
+    pub fn gvks(self) -> impl Iterator<Item = GroupVersionKind> {
+        gvks(self.data.rest).map(|(group, version, kind)| GroupVersionKind::new(group, version, kind))
     }
 
     pub(super) fn description(self) -> usize {
         self.data.description as usize
     }
+}
+
+fn gvks(tokens: &'static str) -> impl Iterator<Item = Gvk<'static>> {
+    tokens.split(' ').filter_map(|token| {
+        let (group, rest) = token.strip_prefix("GVK=")?.split_once('/')?;
+        let (version, kind) = rest.split_once('/')?;
+        Some((group, version, kind))
+    })
 }
 
 /// The built-in kinds. The first call decodes the table, in about a millisecond; it stays.
@@ -107,7 +122,7 @@ impl Builtin {
     /// What is known about a served kind.
     #[must_use]
     pub fn kind(&self, gvk: &GroupVersionKind) -> Option<&KindInfo> {
-        self.by_gvk.get(gvk).map(|at| &self.kinds[*at])
+        self.by_gvk.get(&borrowed(gvk)).map(|at| &self.kinds[*at])
     }
 
     /// All kinds that a default API server serves, by group.
@@ -125,21 +140,21 @@ impl Builtin {
     /// The schema of a kind; also of kinds that are not served by default, and of lists.
     #[must_use]
     pub fn schema(&self, gvk: &GroupVersionKind) -> Option<Schema> {
-        let at = self.schemas.get(gvk)?;
+        let at = self.schemas.get(&borrowed(gvk))?;
         Some(Schema { arena: Arc::clone(&self.arena), root: self.definitions[usize::from(*at)].node })
     }
 
     /// As [`Builtin::schema`], borrowed.
     #[must_use]
     pub fn node(&self, gvk: &GroupVersionKind) -> Option<Node<'_>> {
-        let at = self.schemas.get(gvk)?;
+        let at = self.schemas.get(&borrowed(gvk))?;
         Some(self.arena.node(self.definitions[usize::from(*at)].node))
     }
 
     /// The definition of a kind.
     #[must_use]
     pub fn definition_of(&self, gvk: &GroupVersionKind) -> Option<Definition<'_>> {
-        let at = self.schemas.get(gvk)?;
+        let at = self.schemas.get(&borrowed(gvk))?;
         Some(Definition { data: &self.definitions[usize::from(*at)], arena: &self.arena })
     }
 
@@ -167,9 +182,10 @@ impl Builtin {
 struct Decoder {
     arena: Arena,
     kinds: Vec<KindInfo>,
+    kind_keys: Vec<Gvk<'static>>,
     definitions: Vec<DefinitionData>,
     by_name: HashMap<&'static str, u16>,
-    schemas: HashMap<GroupVersionKind, u16>,
+    schemas: HashMap<Gvk<'static>, u16>,
     scalars: HashMap<u8, u32>,
     lists: HashMap<&'static str, u32>,
 }
@@ -184,6 +200,7 @@ impl Decoder {
         Self {
             arena,
             kinds: Vec::new(),
+            kind_keys: Vec::new(),
             definitions: Vec::with_capacity(1000),
             by_name: HashMap::with_capacity(1000),
             schemas: HashMap::new(),
@@ -201,7 +218,7 @@ impl Decoder {
         let meta = self.by_name["apimachinery.pkg.apis.meta.v1.ObjectMeta"];
         Builtin {
             object_meta: self.definitions[usize::from(meta)].node,
-            by_gvk: self.kinds.iter().enumerate().map(|(at, kind)| (kind.gvk.clone(), at)).collect(),
+            by_gvk: self.kind_keys.into_iter().enumerate().map(|(at, gvk)| (gvk, at)).collect(),
             arena: Arc::new(self.arena),
             kinds: self.kinds,
             definitions: self.definitions,
@@ -216,19 +233,23 @@ impl Decoder {
         for line in TABLE.lines() {
             match line.as_bytes().first() {
                 Some(b':') => {
-                    let mut tokens = line[1..].split(' ');
-                    let name = tokens.next().expect(BROKEN);
+                    let (name, tokens) = line[1..].split_once(' ').expect(BROKEN);
+                    let (kind, rest) = tokens.split_once(' ').unwrap_or((tokens, ""));
                     let number = self.definitions.len() as u16;
-                    let mut node = NodeData::new(scalar_kind(tokens.next().expect(BROKEN)));
+                    let mut node = NodeData::new(scalar_kind(kind));
                     node.definition = number;
                     self.arena.definitions.push(span(name));
                     self.by_name.insert(name, number);
                     let node = self.arena.push(node);
-                    self.definitions.push(DefinitionData { name, node, gvks: Vec::new(), description });
+                    self.definitions.push(DefinitionData { name, node, rest, description });
                     description += 1;
                 }
                 Some(b' ') => description += 1,
-                Some(b'k') => self.kinds.push(kind_info(&line["kind ".len()..])),
+                Some(b'k') => {
+                    let (key, info) = kind_info(&line["kind ".len()..]);
+                    self.kind_keys.push(key);
+                    self.kinds.push(info);
+                }
                 _ => {}
             }
         }
@@ -262,16 +283,14 @@ impl Decoder {
         node.fields = fields;
         let kind = line.split(' ').nth(1).expect(BROKEN);
         node.flags.preserves_unknown = matches!(kind, "f" | "a");
-        for token in line.split(' ').skip(2) {
-            if let Some(gvk) = token.strip_prefix("GVK=") {
-                let mut parts = gvk.split('/');
-                let mut part = || parts.next().expect(BROKEN);
-                let gvk = GroupVersionKind::new(part(), part(), part());
-                self.schemas.entry(gvk.clone()).or_insert(number as u16);
-                self.definitions[number].gvks.push(gvk);
-            } else {
-                self.attribute(&mut node, token);
-            }
+        let rest = self.definitions[number].rest;
+        // DeleteOptions and WatchEvent are in every group; they are no kinds that objects have.
+        let mut owned = gvks(rest);
+        if let (Some(gvk), None) = (owned.next(), owned.next()) {
+            self.schemas.insert(gvk, number as u16);
+        }
+        for token in rest.split(' ').filter(|token| !token.is_empty() && !token.starts_with("GVK=")) {
+            self.attribute(&mut node, token);
         }
         self.arena.nodes[id] = node;
     }
@@ -401,7 +420,7 @@ fn scalar_kind(token: &str) -> Kind {
 const ALL_VERBS: &str = "create,delete,deletecollection,get,list,patch,update,watch";
 
 /// Reads a line of `generate/kinds.txt`.
-fn kind_info(line: &'static str) -> KindInfo {
+fn kind_info(line: &'static str) -> (Gvk<'static>, KindInfo) {
     let mut tokens = line.split(' ');
     let mut token = || tokens.next().expect(BROKEN);
     let (api_version, kind, plural, scope) = (token(), token(), token(), token());
@@ -425,7 +444,8 @@ fn kind_info(line: &'static str) -> KindInfo {
             _ => unreachable!("{BROKEN}"),
         }
     }
-    info
+    let (group, version) = api_version.split_once('/').unwrap_or(("", api_version));
+    ((group, version, kind), info)
 }
 
 fn subresource(text: &'static str, owner: &'static str) -> Subresource {

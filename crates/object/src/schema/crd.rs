@@ -118,7 +118,7 @@ impl Builder {
         }
         let validation = validation(schema);
         if validation != Validation::default() {
-            self.arena.extra_mut(node).validation = validation;
+            self.arena.extra_mut(node).validation = Some(Box::new(validation));
         }
         for name in ["allOf", "anyOf", "oneOf"] {
             let Some(branches) = schema.get(name).and_then(Value::as_array) else { continue };

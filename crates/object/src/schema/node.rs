@@ -173,7 +173,7 @@ impl<'a> Node<'a> {
     /// What else a value must fulfil: enum, pattern, bounds, CEL rules.
     #[must_use]
     pub fn validation(self) -> Option<&'a Validation> {
-        self.extra().map(|extra| &extra.validation)
+        self.extra()?.validation.as_deref()
     }
 
     /// The branches of `allOf`, `anyOf`, `oneOf` and `not`.

@@ -29,12 +29,12 @@ impl FieldSelector {
     /// Reads a field selector. `\` before `,`, `=` or `\` takes its meaning away.
     ///
     /// # Errors
-    /// When a term has no operator or no field, or a `\` stands before anything else.
+    /// When a term has no operator (as kube-apiserver words it) or no field, or a `\` stands before anything else.
     pub fn parse(text: &str) -> Result<Self, SelectorError> {
         let mut selector = Self::default();
         for term in split_terms(text) {
             if !term.is_empty() {
-                selector.requirements.push(requirement(term).map_err(|why| SelectorError::new(text, why))?);
+                selector.requirements.push(requirement(term, text).map_err(|why| SelectorError::new(text, why))?);
             }
         }
         Ok(selector)
@@ -84,9 +84,9 @@ fn split_terms(text: &str) -> impl Iterator<Item = &str> {
     })
 }
 
-fn requirement(term: &str) -> Result<FieldRequirement, String> {
+fn requirement(term: &str, selector: &str) -> Result<FieldRequirement, String> {
     let (at, operator) =
-        find_operator(term).ok_or_else(|| format!("`{term}` has none of the operators `=`, `==`, `!=`"))?;
+        find_operator(term).ok_or_else(|| format!("invalid selector: '{selector}'; can't understand '{term}'"))?;
     let path = term[..at].trim();
     if path.is_empty() {
         return Err(format!("`{term}` names no field before `{operator}`"));
@@ -170,7 +170,7 @@ mod tests {
     #[test]
     fn what_is_wrong_is_named() {
         let error = |text: &str| FieldSelector::parse(text).unwrap_err().to_string();
-        assert_eq!(error("a"), "selector `a`: `a` has none of the operators `=`, `==`, `!=`");
+        assert_eq!(error("a"), "selector `a`: invalid selector: 'a'; can't understand 'a'");
         assert_eq!(error("=a"), "selector `=a`: `=a` names no field before `=`");
         assert_eq!(error(r"a=\x"), r"selector `a=\x`: `\x` is no escape; only `\\`, `\,` and `\=` are");
     }

@@ -47,7 +47,8 @@ impl LabelSelector {
     /// Reads a selector in kubectl's grammar.
     ///
     /// # Errors
-    /// Names the first thing that is wrong: a token that was not expected, a key or value that no label can have.
+    /// Names the first thing that is wrong, as kube-apiserver words it: a token that was not expected, a key or value
+    /// that no label can have.
     pub fn parse(text: &str) -> Result<Self, SelectorError> {
         let mut parser = Parser { rest: text };
         parser.selector().map_err(|why| SelectorError::new(text, why))
@@ -262,16 +263,24 @@ impl<'a> Parser<'a> {
 
     fn selector(&mut self) -> Result<LabelSelector, String> {
         let mut requirements = Vec::new();
-        if self.peek().is_empty() {
-            return Ok(LabelSelector::default());
+        match self.peek() {
+            "" => return Ok(LabelSelector::default()),
+            sign if is_sign(sign) && sign != "!" => {
+                return Err(format!("found '{sign}', expected: !, identifier, or 'end of string'"));
+            }
+            _ => {}
         }
         loop {
-            requirements.push(self.requirement()?.check()?);
+            let requirement = self.requirement().and_then(Requirement::check);
+            requirements.push(requirement.map_err(|why| format!("unable to parse requirement: {why}"))?);
             match self.next() {
                 "" => return Ok(LabelSelector { requirements }),
-                "," if !self.peek().is_empty() => {}
-                "," => return Err("found nothing after the last `,`, expected a key".to_owned()),
-                other => return Err(format!("found `{other}`, expected `,` or the end")),
+                "," => {}
+                other => return Err(format!("found '{other}', expected: ',' or 'end of string'")),
+            }
+            let next = self.peek();
+            if next.is_empty() || (is_sign(next) && next != "!") {
+                return Err(format!("found '{next}', expected: identifier after ','"));
             }
         }
     }
@@ -279,55 +288,62 @@ impl<'a> Parser<'a> {
     fn requirement(&mut self) -> Result<Requirement, String> {
         if self.peek() == "!" {
             self.next();
-            let key = self.word("a key")?;
+            let key = self.identifier()?;
             return Ok(Requirement { key, operator: Operator::DoesNotExist, values: Vec::new() });
         }
-        let key = self.word("a key")?;
+        let key = self.identifier()?;
         let operator = match self.peek() {
             "" | "," => return Ok(Requirement { key, operator: Operator::Exists, values: Vec::new() }),
             "=" | "==" | "in" => Operator::In,
             "!=" | "notin" => Operator::NotIn,
             ">" => Operator::GreaterThan,
             "<" => Operator::LessThan,
-            other => {
-                return Err(format!("found `{other}`, expected one of `=`, `==`, `!=`, `in`, `notin`, `<`, `>`"));
-            }
+            other => return Err(format!("found '{other}', expected: in, notin, =, ==, !=, gt, lt")),
         };
         let values = if matches!(self.next(), "in" | "notin") { self.list()? } else { vec![self.value()?] };
         Ok(Requirement { key, operator, values })
     }
 
-    fn word(&mut self, expected: &str) -> Result<String, String> {
+    fn identifier(&mut self) -> Result<String, String> {
         match self.next() {
-            "" => Err(format!("found the end, expected {expected}")),
-            sign if sign.starts_with(['(', ')', ',', '!', '=', '<', '>']) => {
-                Err(format!("found `{sign}`, expected {expected}"))
-            }
+            sign if sign.is_empty() || is_sign(sign) => Err(format!("found '{sign}', expected: identifier")),
             word => Ok(word.to_owned()),
         }
     }
 
     /// A value, which may be empty.
     fn value(&mut self) -> Result<String, String> {
-        if matches!(self.peek(), "" | ",") { Ok(String::new()) } else { self.word("a value") }
+        if matches!(self.peek(), "" | ",") { Ok(String::new()) } else { self.identifier() }
     }
 
     fn list(&mut self) -> Result<Vec<String>, String> {
         match self.next() {
             "(" => {}
-            other => return Err(format!("found `{other}`, expected `(`")),
+            other => return Err(format!("found '{other}' expected: '('")),
+        }
+        if self.peek() == ")" {
+            return Err("values: Invalid value: []: for 'in', 'notin' operators, values set can't be empty".to_owned());
         }
         let mut values = Vec::new();
         loop {
-            values.push(if matches!(self.peek(), ")" | ",") { String::new() } else { self.word("a value or `)`")? });
+            values.push(match self.peek() {
+                ")" | "," => String::new(),
+                sign if sign.is_empty() || is_sign(sign) => {
+                    return Err(format!("found '{sign}', expected: ',', ')' or identifier"));
+                }
+                _ => self.next().to_owned(),
+            });
             match self.next() {
                 ")" => return Ok(values),
                 "," => {}
-                "" => return Err("found the end, expected `,` or `)`".to_owned()),
-                other => return Err(format!("found `{other}`, expected `,` or `)`")),
+                other => return Err(format!("found '{other}', expected: ',' or ')'")),
             }
         }
     }
+}
+
+fn is_sign(token: &str) -> bool {
+    token.starts_with(['(', ')', ',', '!', '=', '<', '>'])
 }
 
 #[cfg(test)]
@@ -383,15 +399,18 @@ mod tests {
     #[test]
     fn what_is_wrong_is_named() {
         let error = |text: &str| LabelSelector::parse(text).unwrap_err().why().to_owned();
-        assert_eq!(error("a b"), "found `b`, expected one of `=`, `==`, `!=`, `in`, `notin`, `<`, `>`");
-        assert_eq!(error("=b"), "found `=`, expected a key");
-        assert_eq!(error("a=b,"), "found nothing after the last `,`, expected a key");
-        assert_eq!(error("a in b"), "found `b`, expected `(`");
-        assert_eq!(error("a in (b"), "found the end, expected `,` or `)`");
-        assert_eq!(error("a>x"), "`x` is no whole number, as `>` and `<` need");
-        assert_eq!(error("a=-b"), "value `-b` must begin and end with a letter or digit");
-        assert_eq!(error("A_/x=b"), "key `A_/x`: `A_` is no DNS subdomain (lower case, at most 253 characters)");
-        assert_eq!(error("a=b=c"), "found `=`, expected `,` or the end");
+        assert_eq!(error("a b"), "unable to parse requirement: found 'b', expected: in, notin, =, ==, !=, gt, lt");
+        assert_eq!(error("=b"), "found '=', expected: !, identifier, or 'end of string'");
+        assert_eq!(error("a=b,"), "found '', expected: identifier after ','");
+        assert_eq!(error("x in 1"), "unable to parse requirement: found '1' expected: '('");
+        assert_eq!(error("a in (b"), "unable to parse requirement: found '', expected: ',' or ')'");
+        assert_eq!(error("a>x"), "unable to parse requirement: `x` is no whole number, as `>` and `<` need");
+        assert_eq!(error("a=-b"), "unable to parse requirement: value `-b` must begin and end with a letter or digit");
+        assert_eq!(
+            error("A_/x=b"),
+            "unable to parse requirement: key `A_/x`: `A_` is no DNS subdomain (lower case, at most 253 characters)"
+        );
+        assert_eq!(error("k=bad!value"), "found '!', expected: ',' or 'end of string'");
     }
 
     proptest! {
