@@ -1,4 +1,4 @@
-//! The conformance suite `patches`, and what the recorded API server says of its built-in kinds.
+//! The conformance suite `patches`, what the recorded API server says of its built-in kinds, and Flux' own CRDs.
 
 use serde_json::Value;
 use sluice_object::patch::{self, Conflicts};
@@ -93,4 +93,24 @@ fn built_in_kinds_are_those_of_the_recorded_server() {
         let got = resource(&group_version, want["name"].as_str().unwrap());
         assert_eq!(got, Some(want), "{group_version}");
     }
+}
+
+#[test]
+fn the_crds_of_flux_are_structural() {
+    let Some(suite) = sluice_testing::suite("flux-crds") else { return };
+    let mut seen = 0;
+    for file in std::fs::read_dir(suite.dir().join("crds")).unwrap() {
+        let text = std::fs::read_to_string(file.unwrap().path()).unwrap();
+        let documents =
+            sluice_yaml::parse_all(&text, sluice_yaml::Dialect::V2, &sluice_yaml::Limits::default()).unwrap();
+        for crd in documents.iter().map(|document| &document.value) {
+            for version in crd["spec"]["versions"].as_array().unwrap() {
+                let schema = Schema::from_crd(&version["schema"]["openAPIV3Schema"]);
+                assert!(schema.is_ok(), "{}: {schema:?}", sluice_object::name(crd));
+                assert!(schema.unwrap().root().field("spec").is_some());
+                seen += 1;
+            }
+        }
+    }
+    assert!(seen > 10, "{seen}");
 }

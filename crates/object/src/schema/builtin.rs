@@ -137,6 +137,21 @@ impl Builtin {
         self.kinds.iter().find(|kind| kind.plural == plural && kind.gvk.version == version && kind.gvk.group == group)
     }
 
+    /// What an alpha or beta that is served no more has become: `batch/v1beta1` CronJob is `batch/v1` CronJob. Old
+    /// manifests still have them; scope and merge keys have stayed.
+    #[must_use]
+    pub fn successor(&self, gvk: &GroupVersionKind) -> Option<&KindInfo> {
+        if !gvk.version.contains("alpha") && !gvk.version.contains("beta") {
+            return None;
+        }
+        let group = match (gvk.group.as_str(), gvk.kind.as_str()) {
+            ("extensions", "Deployment" | "DaemonSet" | "ReplicaSet") => "apps",
+            ("extensions", "Ingress" | "NetworkPolicy") => "networking.k8s.io",
+            (group, _) => group,
+        };
+        self.kinds.iter().rfind(|kind| kind.gvk.kind == gvk.kind && kind.gvk.group == group)
+    }
+
     /// The schema of a kind; also of kinds that are not served by default, and of lists.
     #[must_use]
     pub fn schema(&self, gvk: &GroupVersionKind) -> Option<Schema> {
@@ -496,6 +511,18 @@ mod tests {
         let crd = node("apiextensions.k8s.io/v1", "CustomResourceDefinition", "spec.versions.[].schema");
         let props = crd.field("openAPIV3Schema").unwrap();
         assert!(props.field("not").unwrap().is_same(props));
+    }
+
+    #[test]
+    fn old_betas_have_successors() {
+        let successor = |api_version: &str, kind: &str| {
+            let gvk = GroupVersionKind::from_api_version(api_version, kind);
+            builtin().successor(&gvk).map(|info| info.gvk.api_version())
+        };
+        assert_eq!(successor("extensions/v1beta1", "Ingress").as_deref(), Some("networking.k8s.io/v1"));
+        assert_eq!(successor("autoscaling/v2beta2", "HorizontalPodAutoscaler").as_deref(), Some("autoscaling/v2"));
+        assert_eq!(successor("apps/v1", "Deployment"), None);
+        assert_eq!(successor("policy/v1beta1", "PodSecurityPolicy"), None);
     }
 
     #[test]
