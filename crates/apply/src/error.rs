@@ -1,0 +1,133 @@
+//! What goes wrong with objects: all of it at once, each with its object, never with a Secret's content.
+
+use std::fmt;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::Value;
+use sluice_object::{ObjectRef, kind};
+
+/// One object's failure.
+#[derive(Clone, Debug)]
+pub struct Failure {
+    /// Which object.
+    pub object: ObjectRef,
+    /// What was being done: `dry-run`, `apply`, `delete`.
+    pub doing: &'static str,
+    /// The HTTP status of the server's answer, 0 without one.
+    pub code: u16,
+    /// The machine-readable reason of the server's answer, for example `Invalid`.
+    pub reason: String,
+    /// What the server said, without what a Secret holds.
+    pub message: String,
+}
+
+impl Failure {
+    /// The failure of a request for `desired`.
+    #[must_use]
+    pub fn new(object: ObjectRef, doing: &'static str, desired: &Value, error: &kube::Error) -> Self {
+        let (code, reason, message) = match error {
+            kube::Error::Api(status) => (status.code, status.reason.clone(), status.message.clone()),
+            other => (0, String::new(), chain(other)),
+        };
+        Failure { object, doing, code, reason, message: without_secrets(&message, desired) }
+    }
+
+    /// Whether the server refused a change of an immutable field (spec/flux/kustomize.md §5 "Force").
+    #[must_use]
+    pub fn is_immutable(&self) -> bool {
+        let says = |pattern: &str| self.message.contains(pattern);
+        self.code == 409 || self.code == 422 || says("is immutable") || says("immutable field")
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {} failed", self.object, self.doing)?;
+        if !self.reason.is_empty() {
+            write!(f, " ({})", self.reason)?;
+        }
+        write!(f, ": {}", self.message)
+    }
+}
+
+/// Why a set of objects was not applied, or only up to some stage.
+#[derive(Debug, thiserror::Error)]
+pub enum ApplyError {
+    /// Objects that the server refused, all of one stage.
+    #[error("{}", lines(.0))]
+    Refused(Vec<Failure>),
+    /// A kind that the server does not have.
+    #[error("{object}: no matches for kind \"{}\" in version \"{}\"; install its CustomResourceDefinition first, or correct apiVersion and kind", object.gvk.kind, object.gvk.api_version())]
+    UnknownKind {
+        /// The object of that kind.
+        object: ObjectRef,
+    },
+    /// The server could not be asked.
+    #[error("{doing}: {message}")]
+    Unavailable {
+        /// What was being done.
+        doing: String,
+        /// What went wrong.
+        message: String,
+    },
+    /// Definitions or namespaces did not become ready in time.
+    #[error("{0}")]
+    StageNotReady(String),
+    /// The pass was told to end.
+    #[error("interrupted")]
+    Interrupted,
+}
+
+fn lines(failures: &[Failure]) -> String {
+    failures.iter().map(Failure::to_string).collect::<Vec<_>>().join("\n")
+}
+
+/// An error with its causes, on one line.
+pub(crate) fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        let more = error.to_string();
+        if !text.contains(&more) {
+            text = format!("{text}: {more}");
+        }
+        cause = error.source();
+    }
+    text
+}
+
+/// `message` with every value of a Secret in it, plain or encoded, replaced; servers quote what they refuse.
+fn without_secrets(message: &str, desired: &Value) -> String {
+    if kind(desired) != "Secret" {
+        return message.to_owned();
+    }
+    let mut values: Vec<String> = Vec::new();
+    for field in ["data", "stringData"] {
+        for value in desired.get(field).and_then(Value::as_object).into_iter().flatten().map(|(_, value)| value) {
+            let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+            let decoded = STANDARD.decode(&text).ok().and_then(|bytes| String::from_utf8(bytes).ok());
+            values.push(STANDARD.encode(&text));
+            values.extend(decoded);
+            values.push(text);
+        }
+    }
+    // Longer ones first, so that one that holds another is replaced whole.
+    values.sort_by_key(|value| std::cmp::Reverse(value.len()));
+    values.iter().filter(|value| value.len() >= 3).fold(message.to_owned(), |text, value| text.replace(value, "***"))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_secret_s_values_are_not_in_the_message() {
+        let secret = json!({"kind": "Secret", "data": {"a": "aHVudGVyMg=="}, "stringData": {"b": "swordfish"}});
+        let text = without_secrets("bad value \"aHVudGVyMg==\" or hunter2, swordfish", &secret);
+        assert_eq!(text, "bad value \"***\" or ***, ***");
+        assert_eq!(without_secrets("port 80", &json!({"kind": "Service", "data": {"x": "port"}})), "port 80");
+    }
+}

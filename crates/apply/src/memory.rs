@@ -1,0 +1,101 @@
+//! What was last applied, and what was last found ready.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+use sha2::{Digest, Sha256};
+use sluice_runtime::{GroupKind, Key};
+
+/// Remembers by object; shared by all owners of a process. Forgetting costs requests, never correctness.
+#[derive(Default)]
+pub struct Memory(Mutex<HashMap<(GroupKind, Key), Remembered>>);
+
+#[derive(Default)]
+struct Remembered {
+    owner: Option<Key>,
+    desired: [u8; 16],
+    fingerprint: u64,
+    ready: Option<u64>,
+    corrected: Vec<Instant>,
+    held_until: Option<Instant>,
+}
+
+/// How long corrections of one object count together.
+const FIGHT: Duration = Duration::from_secs(300);
+
+impl Memory {
+    fn lock(&self) -> MutexGuard<'_, HashMap<(GroupKind, Key), Remembered>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether this very desired state was applied last, and to what looked like `fingerprint` afterwards.
+    pub(crate) fn recall(&self, object: &(GroupKind, Key), desired: &[u8; 16]) -> Option<u64> {
+        self.lock().get(object).filter(|it| it.desired == *desired).map(|it| it.fingerprint)
+    }
+
+    pub(crate) fn applied(&self, object: (GroupKind, Key), owner: Key, desired: [u8; 16], fingerprint: u64) {
+        let mut memory = self.lock();
+        let it = memory.entry(object).or_default();
+        (it.owner, it.desired, it.fingerprint, it.ready) = (Some(owner), desired, fingerprint, None);
+    }
+
+    /// Who applied the object last.
+    #[must_use]
+    pub fn owner(&self, kind: &GroupKind, key: &Key) -> Option<Key> {
+        self.lock().get(&(kind.clone(), key.clone()))?.owner.clone()
+    }
+
+    /// What the object looked like when it was last applied, whatever was applied.
+    #[must_use]
+    pub fn fingerprint(&self, kind: &GroupKind, key: &Key) -> Option<u64> {
+        self.lock().get(&(kind.clone(), key.clone())).map(|it| it.fingerprint)
+    }
+
+    /// Notes that somebody else's change was put right; returns how often within five minutes.
+    pub(crate) fn corrected(&self, object: &(GroupKind, Key)) -> usize {
+        let mut memory = self.lock();
+        let it = memory.entry(object.clone()).or_default();
+        it.corrected.retain(|when| when.elapsed() < FIGHT);
+        it.corrected.push(Instant::now());
+        it.corrected.len()
+    }
+
+    /// Leaves an object alone for a while, the longer the more often it was `again` put right.
+    pub(crate) fn hold(&self, object: &(GroupKind, Key), again: usize) -> Duration {
+        let wait = Duration::from_secs(5 << again.min(6));
+        if let Some(it) = self.lock().get_mut(object) {
+            it.held_until = Some(Instant::now() + wait);
+        }
+        wait
+    }
+
+    /// How long an object is still left alone.
+    #[must_use]
+    pub fn held(&self, object: &(GroupKind, Key)) -> Option<Duration> {
+        let until = self.lock().get(object)?.held_until?;
+        Some(until.saturating_duration_since(Instant::now())).filter(|left| !left.is_zero())
+    }
+
+    pub(crate) fn is_ready(&self, object: &(GroupKind, Key), version: u64) -> bool {
+        self.lock().get(object).is_some_and(|it| it.ready == Some(version))
+    }
+
+    pub(crate) fn ready(&self, object: &(GroupKind, Key), version: u64) {
+        if let Some(it) = self.lock().get_mut(object) {
+            it.ready = Some(version);
+        }
+    }
+
+    /// Drops what is known about an object that is nobody's any more.
+    pub fn forget(&self, kind: &GroupKind, key: &Key) {
+        self.lock().remove(&(kind.clone(), key.clone()));
+    }
+}
+
+/// A digest of the desired state; 128 bits of SHA-256 are as good as unique.
+pub(crate) fn digest(desired: &Value) -> [u8; 16] {
+    let hash = Sha256::digest(desired.to_string());
+    std::array::from_fn(|n| hash[n])
+}

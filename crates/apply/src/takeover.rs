@@ -1,0 +1,105 @@
+//! Taking over what `kubectl` and the like own of an object (spec/flux/kustomize.md §5 "Cleanup").
+//!
+//! Without this, a field that was once set by hand and is not in the manifest would stay for ever: another manager
+//! owns it. Its owners' entries become ours, so that the next apply drops what the manifest does not have.
+
+use serde_json::{Map, Value, json};
+use sluice_object::{annotation, metadata, resource_version};
+
+use crate::facts::{BY_HAND, LEFT_BEHIND};
+
+/// The JSON patch that makes `manager` the owner of what was done by hand; `None` when there is nothing to take over.
+pub(crate) fn patch(live: &Value, manager: &str) -> Option<Value> {
+    let mut steps = Vec::new();
+    if let Some(entries) = metadata(live).and_then(|it| it.get("managedFields")).and_then(Value::as_array)
+        && let Some(entries) = united(entries, manager)
+    {
+        steps.push(json!({"op": "replace", "path": "/metadata/managedFields", "value": entries}));
+    }
+    for key in LEFT_BEHIND {
+        if annotation(live, key).is_some() {
+            let path = format!("/metadata/annotations/{}", key.replace('~', "~0").replace('/', "~1"));
+            steps.push(json!({"op": "remove", "path": path}));
+        }
+    }
+    if steps.is_empty() {
+        return None;
+    }
+    // Fails when somebody was faster; the next pass sees what they did.
+    steps.push(json!({"op": "replace", "path": "/metadata/resourceVersion", "value": resource_version(live)}));
+    Some(Value::Array(steps))
+}
+
+/// The entries with those by hand made part of the manager's own.
+fn united(entries: &[Value], manager: &str) -> Option<Vec<Value>> {
+    let text = |entry: &Value, field: &str| entry.get(field).and_then(Value::as_str).unwrap_or_default().to_owned();
+    let whole_object = |entry: &Value| text(entry, "subresource").is_empty();
+    let by_hand = |entry: &Value| {
+        let name = text(entry, "manager");
+        whole_object(entry)
+            && (BY_HAND.iter().any(|it| name.starts_with(it)) || (name == manager && text(entry, "operation") == "Update"))
+    };
+    let ours = |entry: &Value| {
+        whole_object(entry) && text(entry, "manager") == manager && text(entry, "operation") == "Apply"
+    };
+    let (taken, mut rest): (Vec<Value>, Vec<Value>) = entries.iter().cloned().partition(by_hand);
+    let first = taken.first()?.clone();
+    let mut own = match rest.iter().position(ours) {
+        Some(index) => rest.remove(index),
+        None => {
+            let mut own = first;
+            own["manager"] = manager.into();
+            own["operation"] = "Apply".into();
+            own
+        }
+    };
+    for entry in taken {
+        // Sets of fields of two versions of a kind cannot be united; the server converts what is of our version alone.
+        if entry.get("apiVersion") == own.get("apiVersion") {
+            unite(&mut own["fieldsV1"], &entry["fieldsV1"], 0);
+        }
+    }
+    rest.push(own);
+    Some(rest)
+}
+
+/// A set of fields is a tree of maps; the union of two has the branches of both.
+fn unite(into: &mut Value, from: &Value, depth: usize) {
+    let Value::Object(from) = from else { return };
+    if !into.is_object() {
+        *into = Value::Object(Map::new());
+    }
+    // As deep as the server lets objects be.
+    if depth > 200 {
+        return;
+    }
+    for (key, value) in from {
+        unite(&mut into[key], value, depth + 1);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn fields_set_by_hand_become_the_controller_s() {
+        let live = json!({"metadata": {"resourceVersion": "7", "managedFields": [
+            {"manager": "us", "operation": "Apply", "apiVersion": "v1", "fieldsV1": {"f:data": {"f:a": {}}}},
+            {"manager": "kubectl-edit", "operation": "Update", "apiVersion": "v1", "fieldsV1": {"f:data": {"f:b": {}}}},
+            {"manager": "other", "operation": "Update", "apiVersion": "v1", "fieldsV1": {"f:data": {"f:c": {}}}},
+        ]}});
+        let patch = patch(&live, "us").unwrap();
+        let entries = patch[0]["value"].as_array().unwrap();
+        assert_eq!(entries.len(), 2);
+        assert_eq!(entries[0]["manager"], "other");
+        assert_eq!(entries[1]["fieldsV1"], json!({"f:data": {"f:a": {}, "f:b": {}}}));
+        assert_eq!(patch[1], json!({"op": "replace", "path": "/metadata/resourceVersion", "value": "7"}));
+    }
+
+    #[test]
+    fn nothing_by_hand_is_nothing_to_do() {
+        let live = json!({"metadata": {"managedFields": [{"manager": "us", "operation": "Apply"}]}});
+        assert_eq!(patch(&live, "us"), None);
+    }
+}

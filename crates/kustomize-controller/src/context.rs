@@ -1,0 +1,121 @@
+//! What all passes share.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use sluice_api::kustomize::Kustomization;
+use sluice_apply::{Mapper, Marks, Memory};
+use sluice_artifact::Trees;
+use sluice_runtime::{Cache, Key, MetadataIndex, Queue, Runtime};
+use tokio::sync::{Semaphore, mpsc};
+use tokio::time::Instant;
+
+use crate::kustomization::access::Clusters;
+use crate::kustomization::build::Built;
+use crate::options::Options;
+use crate::references::References;
+use crate::sources::{NewArtifact, Sources};
+
+/// What all passes share; clones share it too.
+pub type Context = Arc<Shared>;
+
+/// See [`Context`].
+pub struct Shared {
+    /// The runtime.
+    pub runtime: Runtime,
+    /// This controller's flags.
+    pub options: Options,
+    /// All Kustomizations.
+    pub kustomizations: Cache<Kustomization>,
+    /// Who is to be looked at.
+    pub queue: Queue,
+    /// All sources.
+    pub sources: Sources,
+    /// Who refers to what.
+    pub references: References,
+    /// What is live on the controller's own cluster.
+    pub index: MetadataIndex<Marks>,
+    /// What was applied there.
+    pub memory: Arc<Memory>,
+    /// Where kinds live there.
+    pub mapper: Arc<Mapper>,
+    /// Clients for service accounts and other clusters.
+    pub clusters: Clusters,
+    /// Artifacts, each read once.
+    pub artifacts: Trees,
+    /// Files parsed by builds, shared by all of them.
+    pub parsed: Arc<sluice_kustomize::Cache>,
+    /// A permit for each pass that works rather than waits.
+    pub working: Semaphore,
+    /// A permit for each build: they keep a core busy.
+    pub building: Arc<Semaphore>,
+    /// What is remembered of each Kustomization.
+    pub memo: Mutex<HashMap<Key, Memo>>,
+    /// Those whose last pass ended waiting for a dependency.
+    pub waiting: Mutex<HashSet<Key>>,
+    /// Changes of artifacts, for [`crate::wake`].
+    pub news: Mutex<Option<mpsc::UnboundedReceiver<NewArtifact>>>,
+}
+
+/// What is remembered of a Kustomization between passes. Forgetting it costs a build, never correctness.
+#[derive(Default)]
+pub struct Memo {
+    /// The last build that was applied whole.
+    pub built: Option<Arc<Built>>,
+    /// Until when the health of which revision is waited for.
+    pub health_deadline: Option<(String, Instant)>,
+}
+
+impl Shared {
+    /// The context of a controller.
+    #[must_use]
+    pub fn new(runtime: &Runtime, options: Options, kustomizations: Cache<Kustomization>, queue: Queue) -> Context {
+        let client = runtime.client();
+        let (sources, news) = Sources::new(runtime);
+        // At least two, so that one long build does not hold up all others.
+        let cores = std::thread::available_parallelism().map_or(2, usize::from).max(2);
+        Arc::new(Shared {
+            sources,
+            references: References::default(),
+            index: MetadataIndex::new(client.clone(), runtime.stopping()),
+            memory: Arc::default(),
+            mapper: Arc::new(Mapper::new(client)),
+            clusters: Clusters::default(),
+            artifacts,
+            parsed: Arc::default(),
+            working: Semaphore::new(options.concurrent.max(1)),
+            building: Arc::new(Semaphore::new(cores)),
+            memo: Mutex::default(),
+            waiting: Mutex::default(),
+            news: Mutex::new(Some(news)),
+            runtime: runtime.clone(),
+            options,
+            kustomizations,
+            queue,
+        })
+    }
+
+    /// What is remembered of a Kustomization.
+    pub fn memo<T>(&self, key: &Key, with: impl FnOnce(&mut Memo) -> T) -> T {
+        with(self.memo.lock().unwrap_or_else(PoisonError::into_inner).entry(key.clone()).or_default())
+    }
+
+    /// Those that wait for a dependency.
+    pub fn waiting(&self) -> MutexGuard<'_, HashSet<Key>> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether a feature gate is open.
+    #[must_use]
+    pub fn gate(&self, name: &str) -> bool {
+        let default = crate::GATES.iter().find(|(it, _)| *it == name).is_some_and(|(_, default)| *default);
+        self.runtime.flags().feature_gates.enabled(name, default)
+    }
+
+    /// An interval, moved a little.
+    #[must_use]
+    pub fn jittered(&self, interval: Duration) -> Duration {
+        sluice_runtime::jittered(interval, self.runtime.flags().interval_jitter_percentage)
+    }
+}

@@ -1,0 +1,87 @@
+//! From built objects to objects that can be applied: labelled, normalised, refused when they must not leave here.
+
+use serde_json::Value;
+use sluice_api::kustomize::Kustomization;
+use sluice_apply::{Owner, normalize};
+use sluice_object::{kind, name, namespace, set_annotation, set_label};
+use tracing::warn;
+
+use super::GROUP;
+use super::failure::Failure;
+
+/// Who owns the objects of a Kustomization.
+pub fn owner(object: &Kustomization) -> Owner {
+    Owner {
+        group: GROUP,
+        name: object.metadata.name.clone().unwrap_or_default(),
+        namespace: object.metadata.namespace.clone().unwrap_or_default(),
+    }
+}
+
+/// The objects as they are sent (spec/flux/kustomize.md §4 steps 10 and 11).
+///
+/// # Errors
+/// When one is still encrypted.
+pub fn prepare(object: &Kustomization, built: &[Value]) -> Result<Vec<Value>, Failure> {
+    let owner = owner(object);
+    let mut encrypted = Vec::new();
+    let mut prepared = Vec::with_capacity(built.len());
+    for built in built {
+        let mut it = built.clone();
+        if kind(&it) == "Secret" && it.get("sops").is_some() {
+            encrypted.push(format!("{}/{}/{}", kind(&it), namespace(&it), name(&it)));
+        }
+        let dropped = normalize(&mut it);
+        if !dropped.is_empty() {
+            let fields = dropped.join(", ");
+            warn!(object = name(&it), kind = kind(&it), fields, "fields that the kind does not have are dropped");
+        }
+        owner.label(&mut it);
+        if let Some(common) = &object.spec.common_metadata {
+            common.labels.iter().for_each(|(key, value)| set_label(&mut it, key, value));
+            common.annotations.iter().for_each(|(key, value)| set_annotation(&mut it, key, value));
+        }
+        prepared.push(it);
+    }
+    if encrypted.is_empty() {
+        return Ok(prepared);
+    }
+    Err(Failure::Reconciliation(format!(
+        "{} is SOPS encrypted, configuring decryption is required for this secret to be reconciled",
+        encrypted.join(", ")
+    )))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn kustomization() -> Kustomization {
+        serde_json::from_value(json!({
+            "apiVersion": "kustomize.toolkit.fluxcd.io/v1", "kind": "Kustomization",
+            "metadata": {"name": "app", "namespace": "flux-system"},
+            "spec": {"commonMetadata": {"labels": {"team": "a"}, "annotations": {"who": "b"}}},
+        }))
+        .unwrap()
+    }
+
+    #[test]
+    fn objects_carry_their_owner_and_the_common_metadata() {
+        let config = json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "x", "labels": {"team": "z"}}});
+        let prepared = prepare(&kustomization(), &[config]).unwrap();
+        assert_eq!(
+            prepared[0]["metadata"],
+            json!({"name": "x", "annotations": {"who": "b"}, "labels": {
+                "team": "a", "kustomize.toolkit.fluxcd.io/name": "app",
+                "kustomize.toolkit.fluxcd.io/namespace": "flux-system"}})
+        );
+    }
+
+    #[test]
+    fn an_encrypted_secret_never_leaves() {
+        let secret = json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "x"}, "sops": {"mac": "m"}});
+        assert!(prepare(&kustomization(), &[secret]).unwrap_err().to_string().contains("is SOPS encrypted"));
+    }
+}
