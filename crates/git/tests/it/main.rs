@@ -1,0 +1,15 @@
+//! Against real servers: `git http-backend`, `sshd`, repositories on disk. Git's own program makes the fixtures.
+
+mod fixture;
+mod hostile;
+mod http;
+mod httpd;
+mod local;
+mod submodules;
+
+use sluice_git::{Client, Config};
+
+/// A client that may also read from this disk.
+fn client() -> Client {
+    Client::new(Config { files: true, ..Config::default() })
+}
