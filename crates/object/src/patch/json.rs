@@ -115,7 +115,7 @@ fn missing(operation: &str, path: &str) -> PatchError {
 }
 
 /// The map or list that the path's last key is in.
-fn parent<'a, 'p>(document: &'a Value, path: &'p str, operation: &str) -> Result<(&'a Value, String), PatchError> {
+fn parent<'a>(document: &'a Value, path: &str, operation: &str) -> Result<(&'a Value, String), PatchError> {
     let find = || {
         let (parents, key) = split(path)?;
         let mut value = document;

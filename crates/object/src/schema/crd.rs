@@ -10,7 +10,10 @@ use super::{Kind, ListType, MapType, Schema};
 /// How deep a schema may nest.
 pub const CRD_DEPTH_LIMIT: usize = 100;
 /// How many nodes a schema may have.
-pub const CRD_NODE_LIMIT: usize = 100_000;
+pub const CRD_NODE_LIMIT: usize = 60_000;
+
+/// How many bytes the name of a property may have.
+pub const CRD_NAME_LIMIT: usize = 4096;
 
 /// One violation of the rules for schemas of custom resources.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -167,8 +170,6 @@ impl Builder {
             }
         }
         node.fields = self.arena.fields.len() as u32;
-        // More fields than a count can hold are above CRD_NODE_LIMIT's reach in any real schema; the rest is unknown.
-        fields.truncate(usize::from(u16::MAX));
         node.field_count = fields.len() as u16;
         for (name, id) in &fields {
             let name_span = self.arena.intern(name);

@@ -7,6 +7,7 @@
 mod arena;
 mod builtin;
 mod crd;
+mod decode;
 mod descriptions;
 mod node;
 mod structural;
@@ -16,7 +17,7 @@ use std::sync::Arc;
 
 use arena::Arena;
 pub use builtin::{Builtin, Definition, KindInfo, Subresource, builtin};
-pub use crd::{CRD_DEPTH_LIMIT, CRD_NODE_LIMIT, SchemaError};
+pub use crd::{CRD_DEPTH_LIMIT, CRD_NAME_LIMIT, CRD_NODE_LIMIT, SchemaError};
 pub use descriptions::{Descriptions, DescriptionsError, descriptions};
 pub use node::{Fields, Node};
 use serde_json::Value;

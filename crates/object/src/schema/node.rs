@@ -139,7 +139,6 @@ impl<'a> Node<'a> {
     }
 
     /// The names that an object here must have.
-    #[must_use]
     pub fn required(self) -> impl Iterator<Item = &'a str> + Clone {
         let arena = self.arena;
         let own = self.raw_fields().iter().filter(|field| field.required).map(move |field| arena.str(field.name));
