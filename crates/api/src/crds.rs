@@ -15,7 +15,7 @@ pub fn crds_by_component() -> Vec<(&'static str, Vec<CustomResourceDefinition>)>
                 source::GitRepository::crd(),
                 source::HelmChart::crd(),
                 source::HelmRepository::crd(),
-                source::OCIRepository::crd(),
+                source::OciRepository::crd(),
             ],
         ),
         ("kustomize-controller", vec![kustomize::Kustomization::crd()]),

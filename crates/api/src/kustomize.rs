@@ -16,7 +16,7 @@ use crate::string_enum::string_enum;
 resource! {
     /// Builds manifests from a source and keeps them applied.
     pub struct Kustomization { spec: KustomizationSpec, status: KustomizationStatus }
-    api: "kustomize.toolkit.fluxcd.io" / "v1",
+    api: "kustomize.toolkit.fluxcd.io" / "v1" / "Kustomization",
     plural: "kustomizations",
     short: ["ks"],
     categories: ["all", "fluxcd", "fluxcd-appliers"],

@@ -52,7 +52,7 @@ macro_rules! resource {
     (
         #[doc = $doc:literal]
         $visibility:vis struct $kind:ident { spec: $spec:ty $(, status: $status:ty)? }
-        api: $group:literal / $version:literal,
+        api: $group:literal / $version:literal / $name:literal,
         plural: $plural:literal,
         short: [$($short:literal),*],
         categories: [$($category:literal),*],
@@ -88,11 +88,13 @@ macro_rules! resource {
             fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
                 use serde::ser::SerializeStruct as _;
                 // The count is a hint only.
-                let mut object = serializer.serialize_struct(stringify!($kind), 5)?;
+                let mut object = serializer.serialize_struct($name, 5)?;
                 object.serialize_field("apiVersion", concat!($group, "/", $version))?;
-                object.serialize_field("kind", stringify!($kind))?;
+                object.serialize_field("kind", $name)?;
                 object.serialize_field("metadata", &self.metadata)?;
-                object.serialize_field("spec", &self.spec)?;
+                if !crate::lenient::unset(&self.spec) {
+                    object.serialize_field("spec", &self.spec)?;
+                }
                 $(
                     if let Some(status) = &self.status {
                         let status: &$status = status;
@@ -108,7 +110,7 @@ macro_rules! resource {
             type Scope = k8s_openapi::NamespaceResourceScope;
 
             fn kind(_: &()) -> std::borrow::Cow<'_, str> {
-                stringify!($kind).into()
+                $name.into()
             }
             fn group(_: &()) -> std::borrow::Cow<'_, str> {
                 $group.into()

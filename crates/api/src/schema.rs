@@ -28,17 +28,8 @@ pub(crate) fn crd<K: Kind>(parts: impl IntoIterator<Item = (&'static str, Value)
     properties.insert("metadata".to_owned(), json!({ "type": "object" }));
 
     let (kind, plural, group) = (K::kind(&()), K::plural(&()), K::group(&()));
-    // Patterns hold a `$`, which Flux would take for a variable. That of ArtifactGenerator lacks the mark upstream too.
-    let annotations = if group == "source.extensions.fluxcd.io" {
-        json!({})
-    } else {
-        json!({ (annotation::SUBSTITUTE): "disabled" })
-    };
     let mut crd = json!({
-        "metadata": {
-            "name": format!("{plural}.{group}"),
-            "annotations": annotations,
-        },
+        "metadata": { "name": format!("{plural}.{group}") },
         "spec": {
             "group": group,
             "names": {
@@ -63,6 +54,10 @@ pub(crate) fn crd<K: Kind>(parts: impl IntoIterator<Item = (&'static str, Value)
             }],
         },
     });
+    // Patterns hold a `$`, which Flux would take for a variable. ArtifactGenerator lacks the mark upstream too.
+    if group != "source.extensions.fluxcd.io" {
+        crd["metadata"]["annotations"] = json!({ (annotation::SUBSTITUTE): "disabled" });
+    }
     if !K::SHORT_NAMES.is_empty() {
         crd["spec"]["names"]["shortNames"] = K::SHORT_NAMES.into();
     }

@@ -12,7 +12,7 @@ use crate::string_enum::string_enum;
 resource! {
     /// Makes artifacts out of artifacts.
     pub struct ArtifactGenerator { spec: ArtifactGeneratorSpec, status: ArtifactGeneratorStatus }
-    api: "source.extensions.fluxcd.io" / "v1beta1",
+    api: "source.extensions.fluxcd.io" / "v1beta1" / "ArtifactGenerator",
     plural: "artifactgenerators",
     short: ["ag"],
     categories: ["all", "fluxcd", "fluxcd-sources"],
@@ -23,7 +23,11 @@ resource! {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default)]
 #[schemars(!default, extend("x-kubernetes-validations" = [
-    rule("artifact names must be valid Kubernetes object names when pathPattern is not set", "has(self.pathPattern) && size(self.pathPattern) > 0 || self.artifacts.all(a, a.name.matches('^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$'))"),
+    rule(
+        "artifact names must be valid Kubernetes object names when pathPattern is not set",
+        "has(self.pathPattern) && size(self.pathPattern) > 0 || self.artifacts.all(a, \
+         a.name.matches('^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$'))",
+    ),
 ]))]
 pub struct ArtifactGeneratorSpec {
     /// Metadata for every ExternalArtifact.

@@ -47,7 +47,7 @@ pub struct Install {
     pub skip_crds: bool,
     /// What to do with the CRDs of the chart; by default create.
     #[serde(skip_serializing_if = "unset")]
-    pub crds: Option<CRDsPolicy>,
+    pub crds: Option<CrdsPolicy>,
     /// Whether to create the target namespace.
     #[serde(skip_serializing_if = "unset")]
     pub create_namespace: bool,
@@ -60,7 +60,10 @@ pub struct Install {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default)]
 #[schemars(!default, extend("x-kubernetes-validations" = [
-    rule(".retryInterval cannot be set when .name is 'RemediateOnFailure'", "!has(self.retryInterval) || self.name != 'RemediateOnFailure'"),
+    rule(
+        ".retryInterval cannot be set when .name is 'RemediateOnFailure'",
+        "!has(self.retryInterval) || self.name != 'RemediateOnFailure'",
+    ),
 ]))]
 pub struct InstallStrategy {
     /// Undo, or try again.
@@ -132,7 +135,7 @@ pub struct Upgrade {
     pub cleanup_on_fail: bool,
     /// What to do with the CRDs of the chart; by default skip.
     #[serde(skip_serializing_if = "unset")]
-    pub crds: Option<CRDsPolicy>,
+    pub crds: Option<CrdsPolicy>,
     /// Whether to apply on the server.
     #[serde(skip_serializing_if = "unset")]
     pub server_side_apply: ServerSideApplyMode,
@@ -145,7 +148,10 @@ pub struct Upgrade {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default)]
 #[schemars(!default, extend("x-kubernetes-validations" = [
-    rule(".retryInterval can only be set when .name is 'RetryOnFailure'", "!has(self.retryInterval) || self.name == 'RetryOnFailure'"),
+    rule(
+        ".retryInterval can only be set when .name is 'RetryOnFailure'",
+        "!has(self.retryInterval) || self.name == 'RetryOnFailure'",
+    ),
 ]))]
 pub struct UpgradeStrategy {
     /// Undo, or try again.
@@ -287,7 +293,7 @@ string_enum! {
 
 string_enum! {
     /// What to do with the CRDs of a chart.
-    pub enum CRDsPolicy {
+    pub enum CrdsPolicy {
         /// Nothing.
         Skip = "Skip",
         /// Create those that are not there.

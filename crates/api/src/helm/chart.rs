@@ -3,7 +3,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::lenient::unset;
 use crate::meta::{CommonMetadata, Duration, INTERVAL, LocalObjectReference};
-use crate::source::{HelmChartSourceKind, OCIVerificationProvider, ReconcileStrategy};
+use crate::source::{HelmChartSourceKind, OciVerificationProvider, ReconcileStrategy};
 use crate::string_enum::string_enum;
 
 /// A HelmChart to make.
@@ -58,7 +58,7 @@ pub struct HelmChartTemplateSpec {
 pub struct HelmChartTemplateVerification {
     /// Who checks.
     #[schemars(extend("default" = "cosign"))]
-    pub provider: OCIVerificationProvider,
+    pub provider: OciVerificationProvider,
     /// Secret with the public keys of trusted authors.
     #[serde(skip_serializing_if = "unset")]
     pub secret_ref: Option<LocalObjectReference>,

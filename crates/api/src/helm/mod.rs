@@ -6,7 +6,7 @@ mod release;
 mod values;
 
 pub use action::{
-    ActionStrategyName, CRDsPolicy, ChartNameChangeStrategy, DeletionPropagation, Install, InstallRemediation,
+    ActionStrategyName, ChartNameChangeStrategy, CrdsPolicy, DeletionPropagation, Install, InstallRemediation,
     InstallStrategy, RemediationStrategy, Rollback, ServerSideApplyMode, Test, TestFilter, Uninstall, Upgrade,
     UpgradeRemediation, UpgradeStrategy,
 };

@@ -19,7 +19,7 @@ use crate::string_enum::string_enum;
 resource! {
     /// Installs, upgrades and tests a Helm chart.
     pub struct HelmRelease { spec: HelmReleaseSpec, status: HelmReleaseStatus }
-    api: "helm.toolkit.fluxcd.io" / "v2",
+    api: "helm.toolkit.fluxcd.io" / "v2" / "HelmRelease",
     plural: "helmreleases",
     short: ["hr"],
     categories: ["all", "fluxcd", "fluxcd-appliers"],
@@ -30,7 +30,10 @@ resource! {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default)]
 #[schemars(!default, extend("x-kubernetes-validations" = [
-    rule("either chart or chartRef must be set", "(has(self.chart) && !has(self.chartRef)) || (!has(self.chart) && has(self.chartRef))"),
+    rule(
+        "either chart or chartRef must be set",
+        "(has(self.chart) && !has(self.chartRef)) || (!has(self.chart) && has(self.chartRef))",
+    ),
 ]))]
 pub struct HelmReleaseSpec {
     /// The HelmChart to make for the release.

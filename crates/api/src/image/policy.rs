@@ -10,19 +10,31 @@ use crate::string_enum::string_enum;
 resource! {
     /// Chooses one of the tags of an image repository.
     pub struct ImagePolicy { spec: ImagePolicySpec, status: ImagePolicyStatus }
-    api: "image.toolkit.fluxcd.io" / "v1",
+    api: "image.toolkit.fluxcd.io" / "v1" / "ImagePolicy",
     plural: "imagepolicies",
     short: ["imgpol", "imagepol"],
     categories: ["all", "fluxcd", "fluxcd-images"],
-    columns: [Column::text("Image", ".status.latestRef.name"), Column::text("Tag", ".status.latestRef.tag"), Column::READY, Column::STATUS, Column::AGE],
+    columns: [
+        Column::text("Image", ".status.latestRef.name"),
+        Column::text("Tag", ".status.latestRef.tag"),
+        Column::READY,
+        Column::STATUS,
+        Column::AGE,
+    ],
 }
 
 /// What to choose from, and how.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default)]
 #[schemars(!default, extend("x-kubernetes-validations" = [
-    rule("spec.interval is only accepted when spec.digestReflectionPolicy is set to 'Always'", "!has(self.interval) || (has(self.digestReflectionPolicy) && self.digestReflectionPolicy == 'Always')"),
-    rule("spec.interval must be set when spec.digestReflectionPolicy is set to 'Always'", "has(self.interval) || !has(self.digestReflectionPolicy) || self.digestReflectionPolicy != 'Always'"),
+    rule(
+        "spec.interval is only accepted when spec.digestReflectionPolicy is set to 'Always'",
+        "!has(self.interval) || (has(self.digestReflectionPolicy) && self.digestReflectionPolicy == 'Always')",
+    ),
+    rule(
+        "spec.interval must be set when spec.digestReflectionPolicy is set to 'Always'",
+        "has(self.interval) || !has(self.digestReflectionPolicy) || self.digestReflectionPolicy != 'Always'",
+    ),
 ]))]
 pub struct ImagePolicySpec {
     /// The ImageRepository with the tags.

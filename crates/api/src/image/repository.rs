@@ -5,16 +5,23 @@ use crate::lenient::unset;
 use crate::meta::{AccessFrom, Condition, Duration, INTERVAL, LocalObjectReference, TIMEOUT, Time, impl_status};
 use crate::resource::{Column, resource};
 use crate::schema::any_width;
-use crate::source::OCIProvider;
+use crate::source::OciProvider;
 
 resource! {
     /// Scans the tags of an image repository.
     pub struct ImageRepository { spec: ImageRepositorySpec, status: ImageRepositoryStatus }
-    api: "image.toolkit.fluxcd.io" / "v1",
+    api: "image.toolkit.fluxcd.io" / "v1" / "ImageRepository",
     plural: "imagerepositories",
     short: ["imgrepo", "imagerepo"],
     categories: ["all", "fluxcd", "fluxcd-images"],
-    columns: [Column::text("Image", ".spec.image"), Column::text("Tags", ".status.lastScanResult.tagCount"), Column::READY, Column::STATUS, Column::text("Last scan", ".status.lastScanResult.scanTime").wide(), Column::AGE],
+    columns: [
+        Column::text("Image", ".spec.image"),
+        Column::text("Tags", ".status.lastScanResult.tagCount"),
+        Column::READY,
+        Column::STATUS,
+        Column::text("Last scan", ".status.lastScanResult.scanTime").wide(),
+        Column::AGE,
+    ],
 }
 
 /// What to scan.
@@ -57,7 +64,7 @@ pub struct ImageRepositorySpec {
     /// How to sign in; by default with Secrets.
     #[serde(skip_serializing_if = "unset")]
     #[schemars(extend("default" = "generic"))]
-    pub provider: OCIProvider,
+    pub provider: OciProvider,
     /// Whether to use HTTP.
     #[serde(skip_serializing_if = "unset")]
     pub insecure: bool,

@@ -13,11 +13,16 @@ use crate::string_enum::string_enum;
 resource! {
     /// Writes chosen images to Git.
     pub struct ImageUpdateAutomation { spec: ImageUpdateAutomationSpec, status: ImageUpdateAutomationStatus }
-    api: "image.toolkit.fluxcd.io" / "v1",
+    api: "image.toolkit.fluxcd.io" / "v1" / "ImageUpdateAutomation",
     plural: "imageupdateautomations",
     short: ["iua", "imgupd", "imgauto"],
     categories: ["all", "fluxcd", "fluxcd-images"],
-    columns: [Column::READY, Column::STATUS, Column::text("Last run", ".status.lastAutomationRunTime").wide(), Column::AGE],
+    columns: [
+        Column::READY,
+        Column::STATUS,
+        Column::text("Last run", ".status.lastAutomationRunTime").wide(),
+        Column::AGE,
+    ],
 }
 
 /// What to update, and how.

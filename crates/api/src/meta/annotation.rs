@@ -18,6 +18,9 @@ pub const SSA: &str = "kustomize.toolkit.fluxcd.io/ssa";
 /// The older switch: `disabled` keeps a Kustomization away from this object.
 pub const RECONCILE: &str = "kustomize.toolkit.fluxcd.io/reconcile";
 
+/// `disabled`: leave this encrypted object as it is.
+pub const DECRYPT: &str = "kustomize.toolkit.fluxcd.io/decrypt";
+
 /// Label: the Kustomization that owns this object.
 pub const KUSTOMIZE_NAME: &str = "kustomize.toolkit.fluxcd.io/name";
 /// Label: the namespace of the Kustomization that owns this object.

@@ -11,7 +11,7 @@ use crate::string_enum::string_enum;
 resource! {
     /// Sends events of objects to a provider.
     pub struct Alert { spec: AlertSpec }
-    api: "notification.toolkit.fluxcd.io" / "v1beta3",
+    api: "notification.toolkit.fluxcd.io" / "v1beta3" / "Alert",
     plural: "alerts",
     short: [],
     categories: ["all", "fluxcd", "fluxcd-notifications"],

@@ -7,5 +7,5 @@ mod receiver;
 pub use alert::{Alert, AlertSpec, CrossNamespaceObjectReference, EventKind, EventSeverity};
 pub use provider::{Provider, ProviderSpec, ProviderType};
 pub use receiver::{
-    OIDCProvider, OIDCValidation, OIDCVariable, Receiver, ReceiverResource, ReceiverSpec, ReceiverStatus, ReceiverType,
+    OidcProvider, OidcValidation, OidcVariable, Receiver, ReceiverResource, ReceiverSpec, ReceiverStatus, ReceiverType,
 };

@@ -10,7 +10,7 @@ use crate::string_enum::string_enum;
 resource! {
     /// A service that events are sent to.
     pub struct Provider { spec: ProviderSpec }
-    api: "notification.toolkit.fluxcd.io" / "v1beta3",
+    api: "notification.toolkit.fluxcd.io" / "v1beta3" / "Provider",
     plural: "providers",
     short: [],
     categories: ["all", "fluxcd", "fluxcd-notifications"],
@@ -21,7 +21,12 @@ resource! {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default)]
 #[schemars(!default, extend("x-kubernetes-validations" = [
-    rule("spec.commitStatusExpr is only supported for the 'github', 'gitlab', 'gitea', 'bitbucketserver', 'bitbucket', 'azuredevops' provider types", "self.type == 'github' || self.type == 'gitlab' || self.type == 'gitea' || self.type == 'bitbucketserver' || self.type == 'bitbucket' || self.type == 'azuredevops' || !has(self.commitStatusExpr)"),
+    rule(
+        "spec.commitStatusExpr is only supported for the 'github', 'gitlab', 'gitea', 'bitbucketserver', \
+         'bitbucket', 'azuredevops' provider types",
+        "self.type == 'github' || self.type == 'gitlab' || self.type == 'gitea' || self.type == 'bitbucketserver' \
+         || self.type == 'bitbucket' || self.type == 'azuredevops' || !has(self.commitStatusExpr)",
+    ),
 ]))]
 pub struct ProviderSpec {
     /// What service it is.

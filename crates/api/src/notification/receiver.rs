@@ -13,7 +13,7 @@ use crate::string_enum::string_enum;
 resource! {
     /// Reconciles objects when a webhook is called.
     pub struct Receiver { spec: ReceiverSpec, status: ReceiverStatus }
-    api: "notification.toolkit.fluxcd.io" / "v1",
+    api: "notification.toolkit.fluxcd.io" / "v1" / "Receiver",
     plural: "receivers",
     short: [],
     categories: ["all", "fluxcd", "fluxcd-notifications"],
@@ -24,10 +24,22 @@ resource! {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default)]
 #[schemars(!default, extend("x-kubernetes-validations" = [
-    rule("generic-oidc receivers must define at least one oidcProvider", "self.type != 'generic-oidc' || (has(self.oidcProviders) && size(self.oidcProviders) > 0)"),
-    rule("oidcProviders can only be set when type is generic-oidc", "self.type == 'generic-oidc' || !has(self.oidcProviders) || size(self.oidcProviders) == 0"),
-    rule("secretRef cannot be set when type is generic-oidc", "self.type != 'generic-oidc' || !has(self.secretRef)"),
-    rule("secretRef is required when type is not generic-oidc", "self.type == 'generic-oidc' || has(self.secretRef)"),
+    rule(
+        "generic-oidc receivers must define at least one oidcProvider",
+        "self.type != 'generic-oidc' || (has(self.oidcProviders) && size(self.oidcProviders) > 0)",
+    ),
+    rule(
+        "oidcProviders can only be set when type is generic-oidc",
+        "self.type == 'generic-oidc' || !has(self.oidcProviders) || size(self.oidcProviders) == 0",
+    ),
+    rule(
+        "secretRef cannot be set when type is generic-oidc",
+        "self.type != 'generic-oidc' || !has(self.secretRef)",
+    ),
+    rule(
+        "secretRef is required when type is not generic-oidc",
+        "self.type == 'generic-oidc' || has(self.secretRef)",
+    ),
 ]))]
 pub struct ReceiverSpec {
     /// Who calls.
@@ -50,7 +62,7 @@ pub struct ReceiverSpec {
     /// Who may vouch for the caller; for `generic-oidc` only.
     #[serde(skip_serializing_if = "unset")]
     #[schemars(extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["issuerURL"]))]
-    pub oidc_providers: Vec<OIDCProvider>,
+    pub oidc_providers: Vec<OidcProvider>,
     /// Stops reconciling.
     #[serde(skip_serializing_if = "unset")]
     pub suspend: bool,
@@ -85,7 +97,7 @@ pub struct ReceiverResource {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default)]
 #[schemars(!default)]
-pub struct OIDCProvider {
+pub struct OidcProvider {
     /// Address of the issuer of tokens.
     #[serde(rename = "issuerURL")]
     #[schemars(regex(pattern = "^https?://"))]
@@ -95,17 +107,17 @@ pub struct OIDCProvider {
     pub audience: String,
     /// Names for parts of a token.
     #[serde(skip_serializing_if = "unset")]
-    pub variables: Vec<OIDCVariable>,
+    pub variables: Vec<OidcVariable>,
     /// What must be true of a token.
     #[schemars(length(min = 1))]
-    pub validations: Vec<OIDCValidation>,
+    pub validations: Vec<OidcValidation>,
 }
 
 /// A name for a part of a token.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default)]
 #[schemars(!default)]
-pub struct OIDCVariable {
+pub struct OidcVariable {
     /// The name.
     pub name: String,
     /// CEL expression of the part.
@@ -116,7 +128,7 @@ pub struct OIDCVariable {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default)]
 #[schemars(!default)]
-pub struct OIDCValidation {
+pub struct OidcValidation {
     /// CEL expression.
     pub expression: String,
     /// What to say when it is false.

@@ -10,7 +10,7 @@ use crate::string_enum::string_enum;
 resource! {
     /// Makes an artifact from the objects of a bucket.
     pub struct Bucket { spec: BucketSpec, status: BucketStatus }
-    api: "source.toolkit.fluxcd.io" / "v1",
+    api: "source.toolkit.fluxcd.io" / "v1" / "Bucket",
     plural: "buckets",
     short: [],
     categories: ["all", "fluxcd", "fluxcd-sources"],
@@ -21,13 +21,34 @@ resource! {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default)]
 #[schemars(!default, extend("x-kubernetes-validations" = [
-    rule("STS configuration is only supported for the 'aws' and 'generic' Bucket providers", "self.provider == 'aws' || self.provider == 'generic' || !has(self.sts)"),
-    rule("'aws' is the only supported STS provider for the 'aws' Bucket provider", "self.provider != 'aws' || !has(self.sts) || self.sts.provider == 'aws'"),
-    rule("'ldap' is the only supported STS provider for the 'generic' Bucket provider", "self.provider != 'generic' || !has(self.sts) || self.sts.provider == 'ldap'"),
-    rule("spec.sts.secretRef is not required for the 'aws' STS provider", "!has(self.sts) || self.sts.provider != 'aws' || !has(self.sts.secretRef)"),
-    rule("spec.sts.certSecretRef is not required for the 'aws' STS provider", "!has(self.sts) || self.sts.provider != 'aws' || !has(self.sts.certSecretRef)"),
-    rule("ServiceAccountName is not supported for the 'generic' Bucket provider", "self.provider != 'generic' || !has(self.serviceAccountName)"),
-    rule("cannot set both .spec.secretRef and .spec.serviceAccountName", "!has(self.secretRef) || !has(self.serviceAccountName)"),
+    rule(
+        "STS configuration is only supported for the 'aws' and 'generic' Bucket providers",
+        "self.provider == 'aws' || self.provider == 'generic' || !has(self.sts)",
+    ),
+    rule(
+        "'aws' is the only supported STS provider for the 'aws' Bucket provider",
+        "self.provider != 'aws' || !has(self.sts) || self.sts.provider == 'aws'",
+    ),
+    rule(
+        "'ldap' is the only supported STS provider for the 'generic' Bucket provider",
+        "self.provider != 'generic' || !has(self.sts) || self.sts.provider == 'ldap'",
+    ),
+    rule(
+        "spec.sts.secretRef is not required for the 'aws' STS provider",
+        "!has(self.sts) || self.sts.provider != 'aws' || !has(self.sts.secretRef)",
+    ),
+    rule(
+        "spec.sts.certSecretRef is not required for the 'aws' STS provider",
+        "!has(self.sts) || self.sts.provider != 'aws' || !has(self.sts.certSecretRef)",
+    ),
+    rule(
+        "ServiceAccountName is not supported for the 'generic' Bucket provider",
+        "self.provider != 'generic' || !has(self.serviceAccountName)",
+    ),
+    rule(
+        "cannot set both .spec.secretRef and .spec.serviceAccountName",
+        "!has(self.secretRef) || !has(self.serviceAccountName)",
+    ),
 ]))]
 pub struct BucketSpec {
     /// Whose API the bucket speaks.
@@ -40,7 +61,7 @@ pub struct BucketSpec {
     pub endpoint: String,
     /// Service that gives out temporary credentials.
     #[serde(skip_serializing_if = "unset")]
-    pub sts: Option<BucketSTSSpec>,
+    pub sts: Option<BucketStsSpec>,
     /// Whether to use HTTP.
     #[serde(skip_serializing_if = "unset")]
     pub insecure: bool,
@@ -81,9 +102,9 @@ pub struct BucketSpec {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default)]
 #[schemars(!default)]
-pub struct BucketSTSSpec {
+pub struct BucketStsSpec {
     /// Whose API it speaks.
-    pub provider: BucketSTSProvider,
+    pub provider: BucketStsProvider,
     /// Its address.
     #[schemars(regex(pattern = "^(http|https)://.*$"))]
     pub endpoint: String,
@@ -111,7 +132,7 @@ string_enum! {
 
 string_enum! {
     /// APIs of services that give out credentials.
-    pub enum BucketSTSProvider {
+    pub enum BucketStsProvider {
         /// That of AWS.
         Aws = "aws",
         /// MinIO's, for accounts in LDAP.

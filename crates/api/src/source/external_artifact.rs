@@ -8,7 +8,7 @@ use crate::resource::{Column, resource};
 resource! {
     /// An artifact that a third party made.
     pub struct ExternalArtifact { spec: ExternalArtifactSpec, status: ExternalArtifactStatus }
-    api: "source.toolkit.fluxcd.io" / "v1",
+    api: "source.toolkit.fluxcd.io" / "v1" / "ExternalArtifact",
     plural: "externalartifacts",
     short: ["ea"],
     categories: ["all", "fluxcd", "fluxcd-sources"],

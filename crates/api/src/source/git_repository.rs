@@ -10,7 +10,7 @@ use crate::string_enum::string_enum;
 resource! {
     /// Makes an artifact from a revision of a Git repository.
     pub struct GitRepository { spec: GitRepositorySpec, status: GitRepositoryStatus }
-    api: "source.toolkit.fluxcd.io" / "v1",
+    api: "source.toolkit.fluxcd.io" / "v1" / "GitRepository",
     plural: "gitrepositories",
     short: ["gitrepo"],
     categories: ["all", "fluxcd", "fluxcd-sources"],

@@ -5,24 +5,35 @@ use crate::lenient::unset;
 use crate::meta::{Artifact, Condition, Duration, INTERVAL, LocalObjectReference, impl_status};
 use crate::resource::{Column, resource};
 use crate::schema::rule;
-use crate::source::{OCIVerificationProvider, OIDCIdentityMatch};
+use crate::source::{OciVerificationProvider, OidcIdentityMatch};
 use crate::string_enum::string_enum;
 
 resource! {
     /// Makes an artifact from a Helm chart.
     pub struct HelmChart { spec: HelmChartSpec, status: HelmChartStatus }
-    api: "source.toolkit.fluxcd.io" / "v1",
+    api: "source.toolkit.fluxcd.io" / "v1" / "HelmChart",
     plural: "helmcharts",
     short: ["hc"],
     categories: ["all", "fluxcd", "fluxcd-sources"],
-    columns: [Column::text("Chart", ".spec.chart"), Column::text("Version", ".spec.version"), Column::text("Source Kind", ".spec.sourceRef.kind"), Column::text("Source Name", ".spec.sourceRef.name"), Column::AGE, Column::READY, Column::STATUS],
+    columns: [
+        Column::text("Chart", ".spec.chart"),
+        Column::text("Version", ".spec.version"),
+        Column::text("Source Kind", ".spec.sourceRef.kind"),
+        Column::text("Source Name", ".spec.sourceRef.name"),
+        Column::AGE,
+        Column::READY,
+        Column::STATUS,
+    ],
 }
 
 /// What chart to fetch or package.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default)]
 #[schemars(!default, extend("x-kubernetes-validations" = [
-    rule("spec.verify is only supported when spec.sourceRef.kind is 'HelmRepository'", "!has(self.verify) || self.sourceRef.kind == 'HelmRepository'"),
+    rule(
+        "spec.verify is only supported when spec.sourceRef.kind is 'HelmRepository'",
+        "!has(self.verify) || self.sourceRef.kind == 'HelmRepository'",
+    ),
 ]))]
 pub struct HelmChartSpec {
     /// Name of the chart in its repository, or its path in its source.
@@ -75,13 +86,13 @@ pub struct LocalHelmChartSourceReference {
 pub struct HelmChartVerification {
     /// Who checks.
     #[schemars(extend("default" = "cosign"))]
-    pub provider: OCIVerificationProvider,
+    pub provider: OciVerificationProvider,
     /// Secret with the public keys of trusted authors.
     #[serde(skip_serializing_if = "unset")]
     pub secret_ref: Option<LocalObjectReference>,
     /// Identities that may have signed without a key; one match suffices.
     #[serde(rename = "matchOIDCIdentity", skip_serializing_if = "unset")]
-    pub match_oidc_identity: Vec<OIDCIdentityMatch>,
+    pub match_oidc_identity: Vec<OidcIdentityMatch>,
 }
 
 string_enum! {

@@ -4,13 +4,13 @@ use serde::{Deserialize, Serialize};
 use crate::lenient::unset;
 use crate::meta::{AccessFrom, Artifact, Condition, Duration, INTERVAL, LocalObjectReference, TIMEOUT, impl_status};
 use crate::resource::{Column, resource};
-use crate::source::OCIProvider;
+use crate::source::OciProvider;
 use crate::string_enum::string_enum;
 
 resource! {
     /// Fetches the index of a Helm repository.
     pub struct HelmRepository { spec: HelmRepositorySpec, status: HelmRepositoryStatus }
-    api: "source.toolkit.fluxcd.io" / "v1",
+    api: "source.toolkit.fluxcd.io" / "v1" / "HelmRepository",
     plural: "helmrepositories",
     short: ["helmrepo"],
     categories: ["all", "fluxcd", "fluxcd-sources"],
@@ -57,7 +57,7 @@ pub struct HelmRepositorySpec {
     /// How to sign in to an OCI registry.
     #[serde(skip_serializing_if = "unset")]
     #[schemars(extend("default" = "generic"))]
-    pub provider: OCIProvider,
+    pub provider: OciProvider,
 }
 
 string_enum! {

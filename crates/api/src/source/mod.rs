@@ -7,7 +7,7 @@ mod helm_chart;
 mod helm_repository;
 mod oci_repository;
 
-pub use bucket::{Bucket, BucketProvider, BucketSTSProvider, BucketSTSSpec, BucketSpec, BucketStatus};
+pub use bucket::{Bucket, BucketProvider, BucketSpec, BucketStatus, BucketStsProvider, BucketStsSpec};
 pub use external_artifact::{ExternalArtifact, ExternalArtifactSpec, ExternalArtifactStatus};
 pub use git_repository::{
     GitProvider, GitRepository, GitRepositoryInclude, GitRepositoryRef, GitRepositorySpec, GitRepositoryStatus,
@@ -19,6 +19,6 @@ pub use helm_chart::{
 };
 pub use helm_repository::{HelmRepository, HelmRepositorySpec, HelmRepositoryStatus, HelmRepositoryType};
 pub use oci_repository::{
-    OCILayerOperation, OCILayerSelector, OCIProvider, OCIRepository, OCIRepositoryRef, OCIRepositorySpec,
-    OCIRepositoryStatus, OCIRepositoryVerification, OCIVerificationProvider, OIDCIdentityMatch,
+    OciLayerOperation, OciLayerSelector, OciProvider, OciRepository, OciRepositoryRef, OciRepositorySpec,
+    OciRepositoryStatus, OciRepositoryVerification, OciVerificationProvider, OidcIdentityMatch,
 };

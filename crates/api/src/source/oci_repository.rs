@@ -8,8 +8,8 @@ use crate::string_enum::string_enum;
 
 resource! {
     /// Makes an artifact from an OCI artifact.
-    pub struct OCIRepository { spec: OCIRepositorySpec, status: OCIRepositoryStatus }
-    api: "source.toolkit.fluxcd.io" / "v1",
+    pub struct OciRepository { spec: OciRepositorySpec, status: OciRepositoryStatus }
+    api: "source.toolkit.fluxcd.io" / "v1" / "OCIRepository",
     plural: "ocirepositories",
     short: ["ocirepo"],
     categories: ["all", "fluxcd", "fluxcd-sources"],
@@ -20,26 +20,26 @@ resource! {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default)]
 #[schemars(!default)]
-pub struct OCIRepositorySpec {
+pub struct OciRepositorySpec {
     /// Address of the repository, without a tag.
     #[schemars(regex(pattern = "^oci://.*$"))]
     pub url: String,
     /// What to pull; by default the tag `latest`.
     #[serde(rename = "ref", skip_serializing_if = "unset")]
-    pub reference: Option<OCIRepositoryRef>,
+    pub reference: Option<OciRepositoryRef>,
     /// Which layer to take; by default the first.
     #[serde(skip_serializing_if = "unset")]
-    pub layer_selector: Option<OCILayerSelector>,
+    pub layer_selector: Option<OciLayerSelector>,
     /// How to sign in; by default with Secrets.
     #[serde(skip_serializing_if = "unset")]
     #[schemars(extend("default" = "generic"))]
-    pub provider: OCIProvider,
+    pub provider: OciProvider,
     /// Secret with credentials.
     #[serde(skip_serializing_if = "unset")]
     pub secret_ref: Option<LocalObjectReference>,
     /// Signatures that the OCI artifact must have.
     #[serde(skip_serializing_if = "unset")]
-    pub verify: Option<OCIRepositoryVerification>,
+    pub verify: Option<OciRepositoryVerification>,
     /// Account whose identity signs in.
     #[serde(skip_serializing_if = "unset")]
     pub service_account_name: String,
@@ -71,7 +71,7 @@ pub struct OCIRepositorySpec {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default)]
 #[schemars(!default)]
-pub struct OCIRepositoryRef {
+pub struct OciRepositoryRef {
     /// A digest.
     #[serde(skip_serializing_if = "unset")]
     pub digest: String,
@@ -90,29 +90,29 @@ pub struct OCIRepositoryRef {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default)]
 #[schemars(!default)]
-pub struct OCILayerSelector {
+pub struct OciLayerSelector {
     /// Media type of the layer; the first of the type is taken.
     #[serde(skip_serializing_if = "unset")]
     pub media_type: String,
     /// What to do with the layer; by default extract it.
     #[serde(skip_serializing_if = "unset")]
-    pub operation: OCILayerOperation,
+    pub operation: OciLayerOperation,
 }
 
 /// Signatures that an OCI artifact must have.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default)]
 #[schemars(!default)]
-pub struct OCIRepositoryVerification {
+pub struct OciRepositoryVerification {
     /// Who checks.
     #[schemars(extend("default" = "cosign"))]
-    pub provider: OCIVerificationProvider,
+    pub provider: OciVerificationProvider,
     /// Secret with the public keys of trusted authors.
     #[serde(skip_serializing_if = "unset")]
     pub secret_ref: Option<LocalObjectReference>,
     /// Identities that may have signed without a key; one match suffices.
     #[serde(rename = "matchOIDCIdentity", skip_serializing_if = "unset")]
-    pub match_oidc_identity: Vec<OIDCIdentityMatch>,
+    pub match_oidc_identity: Vec<OidcIdentityMatch>,
     /// Secret with a root of trust, `trusted_root.json`, instead of the public one.
     #[serde(skip_serializing_if = "unset")]
     pub trusted_root_secret_ref: Option<LocalObjectReference>,
@@ -122,7 +122,7 @@ pub struct OCIRepositoryVerification {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default)]
 #[schemars(!default)]
-pub struct OIDCIdentityMatch {
+pub struct OidcIdentityMatch {
     /// Who vouches for it.
     pub issuer: String,
     /// Who it is.
@@ -131,7 +131,7 @@ pub struct OIDCIdentityMatch {
 
 string_enum! {
     /// How to sign in to a registry.
-    pub enum OCIProvider = Generic {
+    pub enum OciProvider = Generic {
         /// With Secrets.
         Generic = "generic",
         /// With an identity at AWS.
@@ -145,7 +145,7 @@ string_enum! {
 
 string_enum! {
     /// What becomes of a layer.
-    pub enum OCILayerOperation = Extract {
+    pub enum OciLayerOperation = Extract {
         /// Its files make the artifact.
         Extract = "extract",
         /// It is the artifact, as it is.
@@ -155,7 +155,7 @@ string_enum! {
 
 string_enum! {
     /// Who checks a signature.
-    pub enum OCIVerificationProvider = Cosign {
+    pub enum OciVerificationProvider = Cosign {
         /// Cosign.
         Cosign = "cosign",
         /// Notation.
@@ -167,7 +167,7 @@ string_enum! {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default)]
 #[schemars(!default, extend("default" = { "observedGeneration": -1 }))]
-pub struct OCIRepositoryStatus {
+pub struct OciRepositoryStatus {
     /// The generation that was last reconciled.
     #[serde(skip_serializing_if = "unset")]
     pub observed_generation: i64,
@@ -185,10 +185,10 @@ pub struct OCIRepositoryStatus {
     pub observed_ignore: Option<String>,
     /// `layerSelector` of the artifact.
     #[serde(skip_serializing_if = "unset")]
-    pub observed_layer_selector: Option<OCILayerSelector>,
+    pub observed_layer_selector: Option<OciLayerSelector>,
     /// The last request to reconcile that was handled.
     #[serde(skip_serializing_if = "unset")]
     pub last_handled_reconcile_at: String,
 }
 
-impl_status!(OCIRepositoryStatus);
+impl_status!(OciRepositoryStatus);
