@@ -1,0 +1,6 @@
+//! Server-side apply, measured and examined.
+#![allow(missing_docs, clippy::unwrap_used)]
+
+mod conformance;
+mod facts;
+mod properties;
