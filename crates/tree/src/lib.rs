@@ -34,4 +34,4 @@ mod tree;
 pub use builder::{BuildError, TreeBuilder};
 pub use limits::{LimitExceeded, Limits};
 pub use path::PathError;
-pub use tree::{Entry, ReadError, Tree, Walk};
+pub use tree::{Entry, ReadError, Tree, Walk, WeakTree};

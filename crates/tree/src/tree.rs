@@ -1,7 +1,7 @@
 //! The tree itself.
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 use bytes::Bytes;
 
@@ -45,6 +45,18 @@ pub(crate) struct Node {
 pub struct Tree {
     /// In the order of a sorted walk; every entry's folders are there, before it.
     pub(crate) nodes: Arc<[Node]>,
+}
+
+/// A tree that others may have, for caches: it does not keep the tree alive.
+#[derive(Debug, Clone)]
+pub struct WeakTree(Weak<[Node]>);
+
+impl WeakTree {
+    /// The tree, while somebody still has it.
+    #[must_use]
+    pub fn upgrade(&self) -> Option<Tree> {
+        self.0.upgrade().map(|nodes| Tree { nodes })
+    }
 }
 
 /// Why a file cannot be read.
@@ -203,6 +215,12 @@ impl Tree {
             }
         }
         Ok(done)
+    }
+
+    /// The tree without keeping it alive.
+    #[must_use]
+    pub fn downgrade(&self) -> WeakTree {
+        WeakTree(Arc::downgrade(&self.nodes))
     }
 
     fn index(&self, path: &str) -> Option<usize> {
