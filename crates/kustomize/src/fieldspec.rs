@@ -1,0 +1,184 @@
+//! Field specs: which field of which kinds a transformer changes, and the walk to it.
+
+use std::sync::Arc;
+
+use sluice_yaml::{Map, Value};
+
+use crate::id::{Gvk, api_version, kind, split_api_version};
+
+/// A field of the objects that `gvk` selects.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub(crate) struct FieldSpec {
+    pub(crate) gvk: Gvk,
+    /// As written, `/` between parts.
+    pub(crate) path: String,
+    /// Whether missing maps on the way, and the field itself, are made.
+    pub(crate) create: bool,
+    steps: Arc<[Step]>,
+}
+
+/// One part of a path.
+#[derive(Debug, PartialEq)]
+struct Step {
+    name: String,
+    /// Written with `[]`: a list is expected, and nothing is made here.
+    list: bool,
+}
+
+/// What is made of a missing field at the end of a path.
+#[derive(Clone, Copy, PartialEq)]
+pub(crate) enum Create {
+    Nothing,
+    Scalar,
+    Map,
+}
+
+impl FieldSpec {
+    pub(crate) fn new(gvk: Gvk, path: &str, create: bool) -> Self {
+        let steps = split(path, '/')
+            .into_iter()
+            .map(|part| match part.strip_suffix("[]") {
+                Some(name) => Step { name: name.to_owned(), list: true },
+                None => Step { name: part, list: false },
+            })
+            .collect();
+        Self { gvk, path: path.to_owned(), create, steps }
+    }
+
+    /// Whether the field is one of `object`'s.
+    pub(crate) fn matches(&self, object: &Value) -> bool {
+        let (group, version) = split_api_version(api_version(object));
+        self.gvk.selects(group, version, kind(object))
+    }
+
+    /// Calls `set` on the field, once for each list element on the way.
+    ///
+    /// # Errors
+    /// When a scalar is where the path goes on, or `set` fails.
+    pub(crate) fn visit(&self, object: &mut Value, create: Create, set: Setter<'_>) -> Result<(), String> {
+        let create = if self.create { create } else { Create::Nothing };
+        walk(object, &self.steps, create, set).map_err(|error| format!("considering field `{}`: {error}", self.path))
+    }
+}
+
+/// What happens to a field.
+pub(crate) type Setter<'a> = &'a mut dyn FnMut(&mut Value) -> Result<(), String>;
+
+fn walk(value: &mut Value, steps: &[Step], create: Create, set: Setter<'_>) -> Result<(), String> {
+    let Some((step, rest)) = steps.split_first() else { return set(value) };
+    match value {
+        Value::Null => Ok(()),
+        Value::Array(elements) => elements.iter_mut().try_for_each(|element| walk(element, steps, create, set)),
+        Value::Object(map) => {
+            if step.name.is_empty() {
+                return Err("cannot set or create an empty field name".to_owned());
+            }
+            if create == Create::Nothing || step.list {
+                let Some(field) = map.get_mut(&step.name) else { return Ok(()) };
+                if step.list && field.is_null() {
+                    *field = Value::Array(Vec::new());
+                }
+                return walk(field, rest, create, set);
+            }
+            let empty = if rest.is_empty() && create == Create::Scalar { Value::Null } else { Value::Object(Map::new()) };
+            let field = map.entry(step.name.as_str()).or_insert_with(|| empty.clone());
+            if field.is_null() {
+                *field = empty;
+            }
+            walk(field, rest, create, set)
+        }
+        Value::Bool(_) | Value::Number(_) | Value::String(_) => {
+            Err(format!("expected a map or a list before `{}`, found a scalar", step.name))
+        }
+    }
+}
+
+/// Splits a path; `\` before the separator keeps it, an empty first part is dropped.
+pub(crate) fn split(path: &str, separator: char) -> Vec<String> {
+    let mut parts: Vec<String> = Vec::new();
+    let raw: Vec<&str> = path.split(separator).collect();
+    let start = usize::from(raw.len() > 1 && raw[0].is_empty());
+    for part in &raw[start..] {
+        match parts.last_mut() {
+            Some(last) if last.ends_with('\\') => {
+                last.pop();
+                last.push(separator);
+                last.push_str(part);
+            }
+            _ => parts.push((*part).to_owned()),
+        }
+    }
+    parts
+}
+
+/// A setter that gives a scalar a new value.
+pub(crate) fn set_scalar(value: &mut Value, new: &str) -> Result<(), String> {
+    match value {
+        Value::Object(_) | Value::Array(_) => Err("expected a scalar, found a map or a list".to_owned()),
+        _ => {
+            *value = Value::String(new.to_owned());
+            Ok(())
+        }
+    }
+}
+
+/// A setter that puts an entry into a map.
+pub(crate) fn set_entry(value: &mut Value, key: &str, new: &str) -> Result<(), String> {
+    match value {
+        Value::Object(map) => {
+            map.insert(key.to_owned(), Value::String(new.to_owned()));
+            Ok(())
+        }
+        Value::Null => Ok(()),
+        _ => Err(format!("expected a map to set `{key}` in, found a list or a scalar")),
+    }
+}
+
+/// Adds `spec` unless one of the list covers it.
+///
+/// # Errors
+/// When the one that covers it differs in `create`.
+pub(crate) fn merge_one(list: &mut Vec<FieldSpec>, spec: &FieldSpec) -> Result<(), String> {
+    let covers = |old: &FieldSpec| {
+        old.path == spec.path && spec.gvk.selects(&old.gvk.group, &old.gvk.version, &old.gvk.kind)
+    };
+    match list.iter().find(|old| covers(old)) {
+        Some(old) if old.create != spec.create => Err(format!(
+            "conflicting field specs for `{}` of {}: one has `create: {}`, the other not; use the same or leave one out",
+            spec.path, spec.gvk, old.create
+        )),
+        Some(_) => Ok(()),
+        None => {
+            list.push(spec.clone());
+            Ok(())
+        }
+    }
+}
+
+pub(crate) fn merge_all(list: &mut Vec<FieldSpec>, more: &[FieldSpec]) -> Result<(), String> {
+    more.iter().try_for_each(|spec| merge_one(list, spec))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_path_goes_into_lists_and_keeps_escaped_slashes() {
+        let mut object = json!({"spec": {"containers": [{"image": "a"}, {"image": "b"}]}});
+        let spec = FieldSpec::new(Gvk::default(), "spec/containers[]/image", true);
+        spec.visit(&mut object, Create::Nothing, &mut |value| set_scalar(value, "x")).unwrap();
+        assert_eq!(object, json!({"spec": {"containers": [{"image": "x"}, {"image": "x"}]}}));
+        assert_eq!(split(r"metadata/annotations/a.b\/c", '/'), ["metadata", "annotations", "a.b/c"]);
+    }
+
+    #[test]
+    fn missing_maps_are_made_when_asked() {
+        let mut object = json!({"metadata": null});
+        let spec = FieldSpec::new(Gvk::default(), "metadata/labels", true);
+        spec.visit(&mut object, Create::Map, &mut |value| set_entry(value, "a", "b")).unwrap();
+        assert_eq!(object, json!({"metadata": {"labels": {"a": "b"}}}));
+    }
+}

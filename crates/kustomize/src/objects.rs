@@ -1,0 +1,173 @@
+//! Reads resource files: objects, lists taken apart, bad ones refused.
+
+use std::borrow::Cow;
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use sluice_yaml::{Dialect, Limits, Value, parse_all};
+
+use crate::cache::Parsed;
+use crate::errors::Error;
+use crate::id::kind;
+use crate::loader::File;
+use crate::session::Session;
+
+/// The objects of a file; parsed once, in this build and in those that share its cache.
+pub(crate) fn of_file(session: &Session<'_>, file: &File) -> Result<Arc<Vec<Parsed>>, Error> {
+    if let Some(parsed) = session.parsed.borrow().get(&file.digest) {
+        return Ok(parsed.clone());
+    }
+    let shared = session.options.cache.as_ref();
+    if let Some(parsed) = shared.and_then(|cache| cache.get(&file.digest)) {
+        session.parsed.borrow_mut().insert(file.digest, parsed.clone());
+        return Ok(parsed);
+    }
+    let text = std::str::from_utf8(&file.bytes)
+        .map_err(|error| Error::in_file(&file.path, None, format!("not UTF-8 after {} bytes", error.valid_up_to())))?;
+    let parsed = of_text(text, &session.options.limits.yaml).map_err(|error| Error { file: file.path.clone(), ..error })?;
+    let parsed = Arc::new(parsed);
+    session.parsed.borrow_mut().insert(file.digest, parsed.clone());
+    if let Some(cache) = shared {
+        cache.put(file.digest, &parsed, text.len());
+    }
+    Ok(parsed)
+}
+
+/// The objects of a text.
+pub(crate) fn of_text(text: &str, limits: &Limits) -> Result<Vec<Parsed>, Error> {
+    let text = if text.contains("\r\n") { Cow::Owned(text.replace("\r\n", "\n")) } else { Cow::Borrowed(text) };
+    let chunks = split(&text)?;
+    if chunks.len() > limits.documents {
+        return Err(Error::new(format!("more than {} documents (limit `documents`)", limits.documents)));
+    }
+    let mut objects = Vec::with_capacity(chunks.len());
+    for (chunk, first_line) in &chunks {
+        let documents = parse_all(chunk, Dialect::V3, limits).map_err(|error| Error {
+            line: Some(first_line + error.line.saturating_sub(1)),
+            ..Error::new(format!("malformed YAML: {}", error.message))
+        })?;
+        let Some(document) = documents.into_iter().next().filter(|document| !document.value.is_null()) else { continue };
+        let line = first_line + document.line.saturating_sub(1);
+        let value = document.value;
+        if chunks.len() == 1 && matches!(kind(&value), "List" | "ResourceList") && value.get("items").is_some() {
+            let items = items(value)?;
+            objects.extend(items.into_iter().map(|value| Parsed { value, line }));
+        } else {
+            objects.push(Parsed { value, line });
+        }
+    }
+    take_apart(objects)
+}
+
+/// Cuts a stream at its `---` lines, as kustomize does, with the line that each piece starts at.
+fn split(text: &str) -> Result<Vec<(&str, u32)>, Error> {
+    let (mut chunks, mut start, mut first_line) = (Vec::new(), 0, 1);
+    let (mut at, mut line) = (0, 1);
+    while let Some(length) = text[at..].find('\n') {
+        let next = at + length + 1;
+        let rest = &text[next..];
+        line += 1;
+        at = next;
+        // A separator has a line end of its own; the last line of a text without one is none.
+        if let (true, Some(end)) = (rest.starts_with("---"), rest.find('\n')) {
+            let after = rest[3..end].trim();
+            if !after.is_empty() && !after.starts_with('#') {
+                return Err(Error { line: Some(line), ..Error::new(format!("invalid document separator: {}", &rest[..end])) });
+            }
+            chunks.push((&text[start..next], first_line));
+            line += 1;
+            (start, at, first_line) = (next + end + 1, next + end + 1, line);
+        }
+    }
+    if !text.is_empty() {
+        chunks.push((&text[start..], first_line));
+    }
+    Ok(chunks)
+}
+
+/// Takes lists apart; what is in them goes to the end.
+fn take_apart(objects: Vec<Parsed>) -> Result<Vec<Parsed>, Error> {
+    let mut todo = VecDeque::with_capacity(objects.len());
+    for object in objects {
+        push_valid(&mut todo, object)?;
+    }
+    let mut done = Vec::with_capacity(todo.len());
+    while let Some(object) = todo.pop_front() {
+        if !kind(&object.value).ends_with("List") || object.value.get("items").is_none() {
+            done.push(object);
+            continue;
+        }
+        let line = object.line;
+        let elements = items(object.value).map_err(|error| Error { line: Some(line), ..error })?;
+        for value in elements {
+            push_valid(&mut todo, Parsed { value, line })?;
+        }
+    }
+    Ok(done)
+}
+
+fn items(mut list: Value) -> Result<Vec<Value>, Error> {
+    match list.get_mut("items").map(Value::take) {
+        Some(Value::Array(items)) => Ok(items),
+        None | Some(Value::Null) => Ok(Vec::new()),
+        Some(_) => Err(Error::new(format!("`items` of a {} is not a list", kind(&list)))),
+    }
+}
+
+/// Leaves empty objects out, refuses those without kind or name.
+fn push_valid(todo: &mut VecDeque<Parsed>, object: Parsed) -> Result<(), Error> {
+    let fail = |message: &str| Err(Error { line: Some(object.line), ..Error::new(message) });
+    let map = match &object.value {
+        Value::Null => return Ok(()),
+        Value::Array(list) if list.is_empty() => return Ok(()),
+        Value::Object(map) if map.is_empty() => return Ok(()),
+        Value::Object(map) => map,
+        Value::Array(_) => return fail("a list is no object; write its elements as documents, or as `items` of a List"),
+        _ => return fail("text is no object; an object has `apiVersion`, `kind` and `metadata.name`"),
+    };
+    let set = |key: &str| map.get(key).is_some_and(|value| !value.is_null() && value.as_str() != Some(""));
+    let name = object.value.pointer("/metadata/name").and_then(crate::scalar::text);
+    if !set("kind") {
+        return fail("an object without `kind`");
+    }
+    if !kind(&object.value).ends_with("List") && name.is_none_or(|name| name.is_empty()) {
+        return fail("an object without `metadata.name` (`generateName` does not count)");
+    }
+    todo.push_back(object);
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn names(text: &str, want: &[(&str, u32)]) {
+        let objects = of_text(text, &Limits::default()).unwrap();
+        let got: Vec<_> = objects.iter().map(|o| (o.value["metadata"]["name"].as_str().unwrap(), o.line)).collect();
+        assert_eq!(got, want);
+    }
+
+    #[test]
+    fn a_stream_is_cut_at_its_separators() {
+        names("kind: A\nmetadata: {name: a}\n--- # x\n\nkind: B\nmetadata: {name: b}\n---\n", &[("a", 1), ("b", 5)]);
+        names("---\nkind: A\nmetadata: {name: a}\n---", &[("a", 2)]);
+        assert!(split("a: b\n--- c\nd: e\n").is_err());
+    }
+
+    #[test]
+    fn a_list_is_taken_apart() {
+        let item = |name: &str| format!("{{kind: A, metadata: {{name: {name}}}}}");
+        names(&format!("kind: AList\nitems: [{}, {}]\n", item("a"), item("b")), &[("a", 1), ("b", 1)]);
+        let two = format!("kind: List\nitems: [{}]\n---\n{}\n", item("a"), item("b"));
+        names(&two, &[("b", 4), ("a", 1)]);
+        names("kind: List\nitems:\n", &[]);
+    }
+
+    #[test]
+    fn an_object_needs_kind_and_name() {
+        for text in ["metadata: {name: a}\n", "kind: A\nmetadata: {generateName: a}\n", "just text\n", "- a\n"] {
+            assert!(of_text(text, &Limits::default()).is_err(), "{text}");
+        }
+    }
+}

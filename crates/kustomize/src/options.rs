@@ -1,0 +1,108 @@
+//! What a caller may choose: restrictions, limits, a shared cache, remote bases.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use crate::cache::Cache;
+use crate::files::Files;
+
+/// Which files a kustomization may name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum LoadRestrictor {
+    /// Only files in or below its own folder (kustomize's default); bases may lie elsewhere.
+    #[default]
+    RootOnly,
+    /// Any file that the [`Files`] can reach.
+    None,
+}
+
+/// In which order objects come out, where the kustomization itself does not say (`sortOptions`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Reorder {
+    /// As `kustomize build` does without a flag: the same as `Legacy`.
+    #[default]
+    Unspecified,
+    /// Namespaces and definitions first, webhooks last.
+    Legacy,
+    /// As they were read.
+    None,
+}
+
+/// Caps on what one build may use; each error names the cap.
+#[derive(Debug, Clone)]
+pub struct Limits {
+    /// Folders a kustomization may be nested in others.
+    pub depth: usize,
+    /// Files and folders loaded, each time counted.
+    pub loads: usize,
+    /// Bytes of one file.
+    pub file_bytes: usize,
+    /// Bytes of all loaded files.
+    pub total_bytes: usize,
+    /// Objects in the result, and on the way to it.
+    pub objects: usize,
+    /// What one YAML stream may hold.
+    pub yaml: sluice_yaml::Limits,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            depth: 50,
+            loads: 20_000,
+            file_bytes: 10 << 20,
+            total_bytes: 256 << 20,
+            objects: 200_000,
+            yaml: sluice_yaml::Limits::default(),
+        }
+    }
+}
+
+/// Fetches what lies outside of the files: bases and files named by URL.
+pub trait Remote: Send + Sync {
+    /// What `url` names.
+    ///
+    /// # Errors
+    /// A message for the user: refused, not found, over a limit.
+    fn fetch(&self, url: &str) -> Result<Fetched, String>;
+}
+
+/// What a URL names.
+#[derive(Clone)]
+pub enum Fetched {
+    /// One file.
+    File(Bytes),
+    /// A folder of a repository; nothing above the root of `files` can be reached from it.
+    Folder {
+        /// The repository.
+        files: Arc<dyn Files>,
+        /// The folder in it.
+        path: String,
+        /// The repository's URL, for the origin annotation.
+        repo: String,
+        /// The revision asked for.
+        reference: String,
+    },
+}
+
+/// How to build.
+#[derive(Clone, Default)]
+pub struct Options<'a> {
+    /// Which files a kustomization may name.
+    pub load_restrictor: LoadRestrictor,
+    /// The order of the result.
+    pub reorder: Reorder,
+    /// Whether `helmCharts` may be rendered. They cannot yet: either way it is an error, with another text.
+    pub enable_helm: bool,
+    /// Fetches remote bases; without it they are an error, before any connection.
+    pub remote: Option<&'a dyn Remote>,
+    /// Parsed files, shared by builds.
+    pub cache: Option<Arc<Cache>>,
+    /// Asked between steps; `true` ends the build with an error.
+    pub cancelled: Option<&'a (dyn Fn() -> bool + Sync)>,
+    /// Caps.
+    pub limits: Limits,
+    /// What to build instead of the kustomization file of the built folder, as [`crate::flux::Spec::apply`] makes it.
+    pub kustomization: Option<sluice_yaml::Value>,
+}

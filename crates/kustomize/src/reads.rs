@@ -1,0 +1,42 @@
+//! What a build looked at, so that a caller can tell whether a new revision changes anything for it.
+
+use std::collections::BTreeMap;
+
+use crate::cache::{Digest, digest};
+use crate::files::Files;
+
+/// What was at a path.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Seen {
+    /// A file with this SHA-256.
+    File(Digest),
+    /// A folder.
+    Folder,
+    /// Nothing; something there would have changed the build.
+    Missing,
+}
+
+/// Every path that a build read, or looked for in vain.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Reads(BTreeMap<String, Seen>);
+
+impl Reads {
+    pub(crate) fn note(&mut self, path: &str, seen: Seen) {
+        self.0.insert(path.to_owned(), seen);
+    }
+
+    /// Paths, sorted, and what was there.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, Seen)> {
+        self.0.iter().map(|(path, &seen)| (path.as_str(), seen))
+    }
+
+    /// Whether `files` has the same at all of the paths, so that a build of it with the same options gives the same.
+    #[must_use]
+    pub fn same_in(&self, files: &dyn Files) -> bool {
+        self.0.iter().all(|(path, &seen)| match files.resolve(path) {
+            Err(_) => seen == Seen::Missing,
+            Ok(resolved) if files.is_dir(&resolved) => seen == Seen::Folder,
+            Ok(resolved) => files.read(&resolved).is_ok_and(|bytes| seen == Seen::File(digest(&bytes))),
+        })
+    }
+}

@@ -1,0 +1,484 @@
+//! Replacements: one field's value into others.
+
+use sluice_yaml::{Map, Value};
+
+use crate::decode::Fields;
+use crate::errors::Error;
+use crate::fieldspec::split;
+use crate::id::Id;
+use crate::kustomization::{FieldOptions, Replacement, ReplacementField, Source, Target, replacement};
+use crate::loader::{Loader, NoFile};
+use crate::resmap::ResMap;
+use crate::scalar::{node_text, plain, set_text};
+use crate::selector::{Matcher, regex};
+use crate::structured;
+
+/// The field that is meant when none is named.
+const DEFAULT_PATH: &str = "metadata.name";
+
+/// All of a `replacements` field.
+pub(crate) struct Replacements(Vec<Replacement>);
+
+/// Reads the files that entries name.
+pub(crate) fn load(entries: &[ReplacementField], loader: &Loader<'_>) -> Result<Replacements, Error> {
+    let mut list = Vec::new();
+    for entry in entries {
+        if entry.path.is_empty() {
+            list.push(entry.replacement.clone());
+            continue;
+        }
+        if entry.replacement.source.is_some() || !entry.replacement.targets.is_empty() {
+            return Err(Error::new("cannot specify both `path` and an inline replacement"));
+        }
+        let file = loader.load(&entry.path).map_err(NoFile::error)?;
+        let text = std::str::from_utf8(&file.bytes).map_err(|_| Error::in_file(&file.path, None, "not UTF-8"))?;
+        let value: Value = sluice_yaml::parse(text, sluice_yaml::Dialect::V2)
+            .map_err(|error| Error::in_file(&file.path, Some(error.line), error.message))?;
+        let several = match value {
+            Value::Array(list) => list,
+            value @ Value::Object(_) => vec![value],
+            _ => return Err(Error::in_file(&file.path, None, "neither a replacement nor a list of replacements")),
+        };
+        for value in &several {
+            let mut errors = Vec::new();
+            list.push(replacement(&mut Fields::root(value, false, &mut errors)));
+            if let Some(error) = errors.pop() {
+                return Err(Error { file: file.path, ..error });
+            }
+        }
+    }
+    Ok(Replacements(list))
+}
+
+/// Does them, one after the other.
+pub(crate) fn run(resmap: &mut ResMap, list: &Replacements) -> Result<(), String> {
+    for replacement in &list.0 {
+        if (replacement.source.is_none() && replacement.source_value.is_none()) || !replacement.has_targets {
+            return Err("replacements must specify a source and at least one target".to_owned());
+        }
+        let value = match (&replacement.source_value, &replacement.source) {
+            (Some(_), Some(_)) => return Err("`sourceValue` and `source` are mutually exclusive; leave one out".to_owned()),
+            (Some(text), None) => plain(text),
+            (None, Some(source)) => source_value(resmap, source)?,
+            (None, None) => continue,
+        };
+        for target in &replacement.targets {
+            put(resmap, target, &value)?;
+        }
+    }
+    Ok(())
+}
+
+fn source_value(resmap: &ResMap, source: &Source) -> Result<Value, String> {
+    let selects = |id: &Id<'_>| {
+        source.gvk.selects_id(id)
+            && (source.name.is_empty() || source.name == *id.name)
+            && (source.namespace.is_empty() || namespace(&source.namespace) == namespace(&id.namespace))
+    };
+    let mut matches = resmap.iter().filter(|resource| resource.any_ids().any(|id| selects(&id)));
+    let shown = || {
+        let or = |text: &str, none: &str| if text.is_empty() { none.to_owned() } else { text.to_owned() };
+        format!("{}/{}.{}", source.gvk, or(&source.name, "[noName]"), or(&source.namespace, "[noNs]"))
+    };
+    let Some(resource) = matches.next() else {
+        return Err(format!("nothing selected by {}; correct the source", shown()));
+    };
+    if matches.next().is_some() {
+        return Err(format!("multiple matches for selector {}; narrow the source", shown()));
+    }
+    let path = if source.field_path.is_empty() { DEFAULT_PATH } else { &source.field_path };
+    let found = look_up(&resource.value, &split_smart(path))?.filter(|value| !is_empty(value));
+    let Some(value) = found else {
+        return Err(format!("fieldPath `{path}` is missing for replacement source {}", shown()));
+    };
+    let Some(options) = source.options.as_ref().filter(|options| !options.delimiter.is_empty()) else {
+        return Ok(value.clone());
+    };
+    if matches!(value, Value::Object(_) | Value::Array(_)) {
+        return Err("`delimiter` can only be used with scalars".to_owned());
+    }
+    let text = node_text(value);
+    let part = usize::try_from(options.index).ok().and_then(|index| text.split(options.delimiter.as_str()).nth(index));
+    let Some(part) = part else {
+        return Err(format!("`options.index` {} is out of bounds for the value of `{path}`", options.index));
+    };
+    let mut value = value.clone();
+    if set_text(&mut value, part.to_owned()).is_err() {
+        value = Value::String(part.to_owned());
+    }
+    Ok(value)
+}
+
+fn namespace(text: &str) -> &str {
+    if text.is_empty() { "default" } else { text }
+}
+
+fn is_empty(value: &Value) -> bool {
+    match value {
+        Value::Null => true,
+        Value::Object(map) => map.is_empty(),
+        Value::Array(list) => list.is_empty(),
+        _ => false,
+    }
+}
+
+fn put(resmap: &mut ResMap, target: &Target, value: &Value) -> Result<(), String> {
+    let Some(select) = &target.select else { return Err("a target must specify objects to `select`".to_owned()) };
+    let select = Matcher::new(select)?;
+    let mut rejects = Vec::new();
+    for reject in &target.reject {
+        let by_id = [&reject.gvk.group, &reject.gvk.version, &reject.gvk.kind, &reject.name, &reject.namespace];
+        let by_metadata = !(reject.labels.is_empty() && reject.annotations.is_empty());
+        rejects.push((Matcher::new(reject)?, by_id.iter().any(|part| !part.is_empty()), by_metadata));
+    }
+    let mut paths: Vec<&str> = target.field_paths.iter().map(String::as_str).collect();
+    if paths.is_empty() {
+        paths.push(DEFAULT_PATH);
+    }
+    let renames = paths.iter().any(|path| path.starts_with("metadata") || matches!(*path, "kind" | "apiVersion"));
+    let mut changed = false;
+    for index in 0..resmap.len() {
+        let resource = resmap.get(index);
+        let wanted = select.metadata(resource)
+            && resource.any_ids().any(|id| select.id(&id))
+            && !rejects.iter().any(|(reject, by_id, by_metadata)| {
+                (*by_metadata && reject.metadata(resource))
+                    || (*by_id && resource.any_ids().any(|id| reject.id(&id)))
+            });
+        if !wanted {
+            continue;
+        }
+        let shown = resource.id().to_string();
+        changed = true;
+        let object = &mut resmap.content_mut(index).value;
+        for path in &paths {
+            set_field(object, path, value, target.options.as_ref()).map_err(|error| format!("{shown}: {error}"))?;
+        }
+    }
+    if changed && renames {
+        resmap.forget();
+    }
+    Ok(())
+}
+
+fn set_field(object: &mut Value, path: &str, value: &Value, options: Option<&FieldOptions>) -> Result<(), String> {
+    let parts = split_smart(path);
+    let create = options.filter(|options| options.create).map(|_| shape(value));
+    // A path may lead on inside of the JSON or YAML text that a string holds.
+    if set_in_text(object, &parts, value, options, create) {
+        return Ok(());
+    }
+    let found = visit(object, &parts, create, &mut |target, fresh| set_value(target, value, options, fresh))?;
+    match (found, create) {
+        (0, None) => Err(format!(
+            "unable to find field `{path}` in replacement target; correct the path, or set `options.create`"
+        )),
+        (0, Some(_)) => Err(format!("unable to find or create field `{path}` in replacement target")),
+        _ => Ok(()),
+    }
+}
+
+/// Tries the path as one that enters a string; `false` when it does not, or nothing is there.
+fn set_in_text(
+    object: &mut Value,
+    parts: &[String],
+    value: &Value,
+    options: Option<&FieldOptions>,
+    create: Option<Shape>,
+) -> bool {
+    let enters = |at: &usize| {
+        matches!(look_up(object, &parts[..*at]), Ok(Some(found)) if !matches!(found, Value::Object(_) | Value::Array(_)))
+    };
+    let Some(at) = (1..parts.len()).find(enters) else { return false };
+    let Ok(Some(Value::String(text))) = look_up(object, &parts[..at]) else { return false };
+    let mut set = |target: &mut Value, fresh: bool| set_value(target, value, options, fresh);
+    let Some(new) = structured::edit(text, &parts[at..], create, &mut set) else { return false };
+    visit(object, &parts[..at], None, &mut |target, _| {
+        *target = Value::String(new.clone());
+        Ok(())
+    })
+    .is_ok()
+}
+
+/// What is made at the end of a path.
+#[derive(Clone, Copy, PartialEq)]
+pub(crate) enum Shape {
+    Scalar,
+    Map,
+    List,
+}
+
+fn shape(value: &Value) -> Shape {
+    match value {
+        Value::Object(_) => Shape::Map,
+        Value::Array(_) => Shape::List,
+        _ => Shape::Scalar,
+    }
+}
+
+/// Puts `value` into a field, or into one part of it. `fresh` fields have no type yet.
+fn set_value(target: &mut Value, value: &Value, options: Option<&FieldOptions>, fresh: bool) -> Result<(), String> {
+    let is_scalar = !matches!(target, Value::Object(_) | Value::Array(_));
+    let Some(options) = options.filter(|options| !options.delimiter.is_empty()) else {
+        if !is_scalar {
+            value.clone_into(target);
+            return Ok(());
+        }
+        return set_scalar(target, node_text(value).into_owned(), fresh);
+    };
+    if !is_scalar {
+        return Err("`delimiter` can only be used with scalars".to_owned());
+    }
+    let old = node_text(target).into_owned();
+    let mut parts: Vec<&str> = old.split(options.delimiter.as_str()).collect();
+    let new = node_text(value);
+    match usize::try_from(options.index) {
+        Err(_) => parts.insert(0, &new),
+        Ok(index) if index >= parts.len() => parts.push(&new),
+        Ok(index) => parts[index] = &new,
+    }
+    set_scalar(target, parts.join(&options.delimiter), fresh)
+}
+
+fn set_scalar(target: &mut Value, text: String, fresh: bool) -> Result<(), String> {
+    if fresh {
+        *target = plain(&text);
+        return Ok(());
+    }
+    set_text(target, text)
+}
+
+/// Splits a path at dots; what stands in brackets stays together, `[a.b=c]` as it is, `[a.b]` without them.
+pub(crate) fn split_smart(path: &str) -> Vec<String> {
+    let mut result = Vec::new();
+    let mut parts = split(path, '.').into_iter();
+    while let Some(part) = parts.next() {
+        if !part.starts_with('[') || part.ends_with(']') {
+            result.push(part);
+            continue;
+        }
+        let mut whole = part;
+        for next in parts.by_ref() {
+            whole.push('.');
+            whole.push_str(&next);
+            if whole.ends_with(']') {
+                break;
+            }
+        }
+        result.push(if whole.contains('=') { whole } else { whole.trim_matches(['[', ']']).to_owned() });
+    }
+    result
+}
+
+fn index_of(part: &str) -> Option<usize> {
+    part.bytes().all(|byte| byte.is_ascii_digit()).then(|| part.parse().ok()).flatten()
+}
+
+/// `[field=value]` taken apart.
+fn condition(part: &str) -> Option<Result<(&str, &str), String>> {
+    let inner = part.strip_prefix('[')?.strip_suffix(']')?;
+    Some(inner.split_once('=').ok_or_else(|| format!("`{part}` must be `[field=value]`")))
+}
+
+/// The value at a path without wildcards.
+pub(crate) fn look_up<'a>(mut value: &'a Value, path: &[String]) -> Result<Option<&'a Value>, String> {
+    for part in path.iter().map(|part| part.trim()).filter(|part| !part.is_empty()) {
+        let next = if let Some(index) = index_of(part) {
+            list(value)?.and_then(|list| list.get(index))
+        } else if part == "-" {
+            list(value)?.and_then(<[Value]>::last)
+        } else if part == "*" {
+            return Err("a wildcard cannot be used here".to_owned());
+        } else if let Some(condition) = condition(part) {
+            let (field, want) = condition?;
+            let fits = |element: &&Value| match field {
+                "" => node_text(element) == want,
+                field => element.get(field).is_some_and(|value| node_text(value) == want),
+            };
+            list(value)?.and_then(|list| list.iter().find(fits))
+        } else {
+            match value {
+                Value::Object(map) => map.get(part),
+                Value::Null => None,
+                _ => return Err(format!("expected a map to find `{part}` in, found a list or a scalar")),
+            }
+        };
+        match next {
+            Some(next) => value = next,
+            None => return Ok(None),
+        }
+    }
+    Ok(Some(value))
+}
+
+fn list(value: &Value) -> Result<Option<&[Value]>, String> {
+    match value {
+        Value::Array(list) => Ok(Some(list)),
+        Value::Null => Ok(None),
+        _ => Err("expected a list, found a map or a scalar".to_owned()),
+    }
+}
+
+/// What happens to each field that a path leads to; the flag says whether it was just made.
+pub(crate) type OnField<'a> = &'a mut dyn FnMut(&mut Value, bool) -> Result<(), String>;
+
+/// Calls `set` on all fields that `path` leads to, and counts them. With `create` missing ones are made.
+pub(crate) fn visit(
+    value: &mut Value,
+    path: &[String],
+    create: Option<Shape>,
+    set: OnField<'_>,
+) -> Result<usize, String> {
+    walk(value, path, create, false, set)
+}
+
+/// A new value for what `next` leads into.
+fn empty(next: Option<&String>, create: Shape) -> Value {
+    match next {
+        Some(part) if condition(part).is_some() || index_of(part).is_some() => Value::Array(Vec::new()),
+        Some(_) => Value::Object(Map::new()),
+        None => match create {
+            Shape::Scalar => Value::Null,
+            Shape::Map => Value::Object(Map::new()),
+            Shape::List => Value::Array(Vec::new()),
+        },
+    }
+}
+
+fn walk(
+    value: &mut Value,
+    path: &[String],
+    create: Option<Shape>,
+    fresh: bool,
+    set: OnField<'_>,
+) -> Result<usize, String> {
+    let Some((part, rest)) = path.split_first() else {
+        set(value, fresh)?;
+        return Ok(1);
+    };
+    if let Some(index) = index_of(part) {
+        let Some(list) = list_mut(value, create)? else { return Err(too_short(index, 0)) };
+        let mut fresh = false;
+        if let (true, Some(create)) = (list.len() == index, create) {
+            list.push(empty(rest.first(), create));
+            fresh = true;
+        }
+        let length = list.len();
+        let element = list.get_mut(index).ok_or_else(|| too_short(index, length))?;
+        return walk(element, rest, create, fresh, set);
+    }
+    if let Some(condition) = condition(part) {
+        return walk_matching(value, condition?, rest, create, set);
+    }
+    if part == "*" {
+        let mut count = 0;
+        for element in list_mut(value, None)?.into_iter().flatten() {
+            count += walk(element, rest, create, false, set)?;
+        }
+        return Ok(count);
+    }
+    if let (Value::Null, Some(_)) = (&*value, create) {
+        *value = Value::Object(Map::new());
+    }
+    let map = match value {
+        Value::Object(map) => map,
+        Value::Null => return Ok(0),
+        _ => return Err(format!("expected a map to find `{part}` in, found a list or a scalar")),
+    };
+    let mut fresh = false;
+    if let (false, Some(create)) = (map.contains_key(part), create) {
+        map.insert(part.clone(), empty(rest.first(), create));
+        fresh = true;
+    }
+    match map.get_mut(part) {
+        None => Ok(0),
+        Some(Value::String(_) | Value::Number(_) | Value::Bool(_)) if !rest.is_empty() => Ok(0),
+        Some(field) => walk(field, rest, create, fresh, set),
+    }
+}
+
+fn too_short(index: usize, length: usize) -> String {
+    format!("index {index} specified but only {length} elements found")
+}
+
+fn list_mut(value: &mut Value, create: Option<Shape>) -> Result<Option<&mut Vec<Value>>, String> {
+    if let (Value::Null, Some(_)) = (&*value, create) {
+        *value = Value::Array(Vec::new());
+    }
+    match value {
+        Value::Array(list) => Ok(Some(list)),
+        Value::Null => Ok(None),
+        _ => Err("expected a list, found a map or a scalar".to_owned()),
+    }
+}
+
+/// The elements whose field matches an expression; one is made when none does.
+fn walk_matching(
+    value: &mut Value,
+    (field, pattern): (&str, &str),
+    rest: &[String],
+    create: Option<Shape>,
+    set: OnField<'_>,
+) -> Result<usize, String> {
+    let regex = regex(pattern)?;
+    let Some(list) = list_mut(value, create)? else { return Ok(0) };
+    let mut count = 0;
+    let mut try_all = |list: &mut [Value], set: OnField<'_>| -> Result<(), String> {
+        for element in list {
+            if field.is_empty() {
+                if regex.is_match(node_text(element).trim()) {
+                    set(element, false)?;
+                    count += 1;
+                }
+                continue;
+            }
+            let fits = element.get(field).is_some_and(|value| regex.is_match(node_text(value).trim()));
+            if fits {
+                count += walk(element, rest, create, false, set)?;
+            }
+        }
+        Ok(())
+    };
+    try_all(list, set)?;
+    if count > 0 || create.is_none() {
+        return Ok(count);
+    }
+    let mut element = plain(pattern);
+    if !field.is_empty() {
+        element = Value::Object(Map::from_iter([(field.to_owned(), element)]));
+    }
+    list.push(element);
+    let last = list.len() - 1;
+    if field.is_empty() {
+        set(&mut list[last], false)?;
+        return Ok(1);
+    }
+    walk(&mut list[last], rest, create, false, set)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn brackets_keep_dots_together() {
+        assert_eq!(split_smart("metadata.annotations.[a.b/c]"), ["metadata", "annotations", "a.b/c"]);
+        assert_eq!(split_smart("spec.[name=a.b].x"), ["spec", "[name=a.b]", "x"]);
+        assert_eq!(split_smart(r"data.a\.b"), ["data", "a.b"]);
+    }
+
+    #[test]
+    fn missing_elements_are_made() {
+        let mut object = json!({"spec": {}});
+        let path = split_smart("spec.containers.[name=a].image");
+        let count = visit(&mut object, &path, Some(Shape::Scalar), &mut |target, fresh| {
+            assert!(fresh);
+            *target = json!("i");
+            Ok(())
+        });
+        assert_eq!(count, Ok(1));
+        assert_eq!(object, json!({"spec": {"containers": [{"name": "a", "image": "i"}]}}));
+    }
+}

@@ -1,0 +1,262 @@
+//! One object on its way through a build, with what the build knows of it.
+
+use std::borrow::Cow;
+
+use sluice_yaml::{Map, Value};
+
+use crate::id::{Id, Key, api_version, kind, split_api_version};
+use crate::origin::Origin;
+use crate::scalar::node_text;
+
+/// An object and its history.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Resource {
+    /// The object; null once a patch deleted it.
+    pub(crate) value: Value,
+    /// What it was called before, oldest first.
+    pub(crate) previous: Vec<Previous>,
+    pub(crate) prefixes: Vec<String>,
+    pub(crate) suffixes: Vec<String>,
+    pub(crate) behavior: Behavior,
+    pub(crate) needs_hash: bool,
+    pub(crate) allow_name_change: bool,
+    pub(crate) allow_kind_change: bool,
+    /// Names of the `vars` that read from it.
+    pub(crate) vars: Vec<String>,
+    pub(crate) origin: Option<Origin>,
+    pub(crate) transformations: Vec<Origin>,
+}
+
+/// A name that an object had.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Previous {
+    pub(crate) name: String,
+    pub(crate) namespace: String,
+    pub(crate) kind: String,
+}
+
+/// What a generator does when the object is there already.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) enum Behavior {
+    #[default]
+    Unspecified,
+    Create,
+    Replace,
+    Merge,
+}
+
+impl Behavior {
+    /// kustomize takes an unknown word for none.
+    pub(crate) fn parse(text: &str) -> Self {
+        match text {
+            "create" => Self::Create,
+            "replace" => Self::Replace,
+            "merge" => Self::Merge,
+            _ => Self::Unspecified,
+        }
+    }
+}
+
+const DOMAIN: &str = "internal.config.kubernetes.io/";
+
+/// Annotations that kustomize keeps its own notes in and takes away in the end.
+const BUILD_ANNOTATIONS: &[&str] = &[
+    "internal.config.kubernetes.io/previousKinds",
+    "internal.config.kubernetes.io/previousNames",
+    "internal.config.kubernetes.io/prefixes",
+    "internal.config.kubernetes.io/suffixes",
+    "internal.config.kubernetes.io/previousNamespaces",
+    "internal.config.kubernetes.io/allowNameChange",
+    "internal.config.kubernetes.io/allowKindChange",
+    "internal.config.kubernetes.io/refBy",
+    "internal.config.kubernetes.io/generatorBehavior",
+    "internal.config.kubernetes.io/needsHashSuffix",
+    "internal.config.kubernetes.io/path",
+    "internal.config.kubernetes.io/index",
+    "internal.config.kubernetes.io/seqindent",
+    "internal.config.kubernetes.io/id",
+    "internal.config.kubernetes.io/annotations-migration-resource-id",
+    "internal.config.kubernetes.io/helm-generated",
+    "config.kubernetes.io/path",
+    "config.kubernetes.io/index",
+    "config.k8s.io/id",
+];
+
+/// Where [`Origin`]s are shown.
+pub(crate) const ORIGIN_ANNOTATION: &str = "config.kubernetes.io/origin";
+pub(crate) const TRANSFORMATIONS_ANNOTATION: &str = "alpha.config.kubernetes.io/transformations";
+
+impl Resource {
+    /// An object as read; notes of an earlier kustomize in its annotations count.
+    pub(crate) fn new(value: Value) -> Self {
+        let mut resource = Self { value, ..Self::default() };
+        if let Some(Value::Object(annotations)) = resource.value.pointer("/metadata/annotations") {
+            if annotations.keys().any(|key| key.starts_with(DOMAIN)) {
+                let note = |key: &str| annotations.get(&format!("{DOMAIN}{key}")).and_then(Value::as_str);
+                resource.needs_hash = note("needsHashSuffix") == Some("enabled");
+                resource.allow_name_change = note("allowNameChange") == Some("enabled");
+                resource.allow_kind_change = note("allowKindChange") == Some("enabled");
+                resource.behavior = note("generatorBehavior").map_or(Behavior::Unspecified, Behavior::parse);
+            }
+        }
+        resource
+    }
+
+    pub(crate) fn id(&self) -> Id<'_> {
+        Id::of(&self.value)
+    }
+
+    pub(crate) fn is_gone(&self) -> bool {
+        match &self.value {
+            Value::Null => true,
+            Value::Object(map) => map.is_empty(),
+            Value::Array(list) => list.is_empty(),
+            _ => false,
+        }
+    }
+
+    /// The ids it had, oldest first. Their scope is never certain.
+    pub(crate) fn previous_ids(&self) -> impl Iterator<Item = Id<'_>> {
+        let (group, version) = split_api_version(api_version(&self.value));
+        self.previous.iter().map(move |old| Id {
+            group,
+            version,
+            kind: &old.kind,
+            name: Cow::Borrowed(&old.name),
+            namespace: Cow::Borrowed(&old.namespace),
+            cluster_scoped: false,
+        })
+    }
+
+    /// The id it was read with.
+    pub(crate) fn original_id(&self) -> Id<'_> {
+        self.previous_ids().next().unwrap_or_else(|| self.id())
+    }
+
+    /// The current id and all earlier ones.
+    pub(crate) fn any_ids(&self) -> impl Iterator<Item = Id<'_>> {
+        std::iter::once(self.id()).chain(self.previous_ids())
+    }
+
+    pub(crate) fn any_keys(&self) -> Vec<Key> {
+        let mut keys: Vec<Key> = Vec::with_capacity(1 + self.previous.len());
+        for id in self.any_ids() {
+            let key = id.key();
+            if !keys.contains(&key) {
+                keys.push(key);
+            }
+        }
+        keys
+    }
+
+    /// Notes the current id, before it changes.
+    pub(crate) fn store_previous(&mut self) {
+        let id = self.id();
+        let now = Previous {
+            name: id.name.clone().into_owned(),
+            namespace: id.effective_namespace().to_owned(),
+            kind: id.kind.to_owned(),
+        };
+        // The same id twice says nothing new, and a long chain of layers would grow without end.
+        if !self.previous.contains(&now) {
+            self.previous.push(now);
+        }
+    }
+
+    pub(crate) fn name(&self) -> Cow<'_, str> {
+        self.value.pointer("/metadata/name").map_or(Cow::Borrowed(""), node_text)
+    }
+
+    pub(crate) fn namespace(&self) -> Cow<'_, str> {
+        self.value.pointer("/metadata/namespace").map_or(Cow::Borrowed(""), node_text)
+    }
+
+    pub(crate) fn kind(&self) -> &str {
+        kind(&self.value)
+    }
+
+    pub(crate) fn set_name(&mut self, name: &str) {
+        if let Some(metadata) = child_map(&mut self.value, "metadata") {
+            metadata.insert("name".to_owned(), Value::String(name.to_owned()));
+        }
+    }
+
+    pub(crate) fn set_kind(&mut self, kind: &str) {
+        if let Value::Object(map) = &mut self.value {
+            map.insert("kind".to_owned(), Value::String(kind.to_owned()));
+        }
+    }
+
+    /// Labels or annotations as text.
+    pub(crate) fn metadata_map(&self, field: &str) -> Option<&Map<String, Value>> {
+        self.value.get("metadata")?.get(field)?.as_object()
+    }
+
+    /// Adds `prefix` to the notes on names given, for telling candidates of a reference apart.
+    pub(crate) fn note_prefix(&mut self, prefix: &str) {
+        if !prefix.is_empty() {
+            self.prefixes.push(prefix.to_owned());
+        }
+    }
+
+    pub(crate) fn note_suffix(&mut self, suffix: &str) {
+        if !suffix.is_empty() {
+            self.suffixes.push(suffix.to_owned());
+        }
+    }
+
+    /// Takes kustomize's own annotations away; the rest become text, an empty map goes.
+    pub(crate) fn finish_annotations(&mut self, show_origin: bool, show_transformations: bool) {
+        if !self.value.is_object() {
+            return;
+        }
+        let Some(metadata) = child_map(&mut self.value, "metadata") else { return };
+        let mut annotations = match metadata.remove("annotations") {
+            Some(Value::Object(map)) => map,
+            _ => Map::new(),
+        };
+        annotations.retain(|key, _| {
+            !(BUILD_ANNOTATIONS.contains(&key.as_str())
+                || (!show_origin && key == ORIGIN_ANNOTATION)
+                || (!show_transformations && key == TRANSFORMATIONS_ANNOTATION))
+        });
+        if let (true, Some(origin)) = (show_origin, &self.origin) {
+            annotations.insert(ORIGIN_ANNOTATION.to_owned(), Value::String(origin.to_yaml(0)));
+        }
+        if show_transformations && !self.transformations.is_empty() {
+            let list = self.transformations.iter().map(Origin::to_list_item).collect();
+            annotations.insert(TRANSFORMATIONS_ANNOTATION.to_owned(), Value::String(list));
+        }
+        for value in annotations.values_mut() {
+            if !value.is_string() {
+                *value = Value::String(node_text(value).into_owned());
+            }
+        }
+        if !annotations.is_empty() {
+            metadata.insert("annotations".to_owned(), Value::Object(annotations));
+        }
+    }
+
+    /// Whether names given to both on the way are the same at the end of the chain.
+    pub(crate) fn same_affixes(&self, other: &Self, empty_matches: bool) -> bool {
+        let same = |a: &[String], b: &[String]| {
+            (empty_matches && (a.is_empty() || b.is_empty())) || same_ending(a, b)
+        };
+        same(&self.prefixes, &other.prefixes) && same(&self.suffixes, &other.suffixes)
+    }
+}
+
+/// Whether the shorter of the two is how the longer ends.
+fn same_ending(a: &[String], b: &[String]) -> bool {
+    let length = a.len().min(b.len());
+    a[a.len() - length..] == b[b.len() - length..] && (length > 0 || a.len() == b.len())
+}
+
+/// The map at `key`, made where it is missing or null; `None` where something else is.
+pub(crate) fn child_map<'a>(value: &'a mut Value, key: &str) -> Option<&'a mut Map<String, Value>> {
+    let child = value.as_object_mut()?.entry(key).or_insert(Value::Null);
+    if child.is_null() {
+        *child = Value::Object(Map::new());
+    }
+    child.as_object_mut()
+}

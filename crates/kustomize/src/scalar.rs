@@ -1,0 +1,88 @@
+//! Scalars as text, and text as scalars: kustomize works on YAML nodes, where a number is its digits.
+
+use std::borrow::Cow;
+
+use serde_json::Number;
+use sluice_yaml::{Dialect, Value, parse};
+
+/// The text of a scalar; `None` for a map, a list or null.
+pub(crate) fn text(value: &Value) -> Option<Cow<'_, str>> {
+    match value {
+        Value::String(text) => Some(Cow::Borrowed(text)),
+        Value::Number(number) => Some(Cow::Owned(number_text(number))),
+        Value::Bool(flag) => Some(Cow::Borrowed(if *flag { "true" } else { "false" })),
+        Value::Null | Value::Array(_) | Value::Object(_) => None,
+    }
+}
+
+/// As [`text`]; maps, lists and null have the empty text, as in a YAML node.
+pub(crate) fn node_text(value: &Value) -> Cow<'_, str> {
+    text(value).unwrap_or(Cow::Borrowed(""))
+}
+
+fn number_text(number: &Number) -> String {
+    match number.as_f64() {
+        Some(float) if number.is_f64() && float.fract() == 0.0 && float.abs() < 1e21 => format!("{float:.0}"),
+        _ => number.to_string(),
+    }
+}
+
+/// What `text` is as a plain scalar.
+pub(crate) fn plain(text: &str) -> Value {
+    let first = text.as_bytes().first().copied().unwrap_or(b' ');
+    let special = first.is_ascii_digit() || b"+-.~".contains(&first) || b"tTfFnN".contains(&first) || text.is_empty();
+    if special && text.trim() == text && !text.contains(['#', ':', '\n', '\t', ' ']) && text != "-" {
+        if let Ok(value @ (Value::Null | Value::Bool(_) | Value::Number(_))) = parse(text, Dialect::V3) {
+            return value;
+        }
+    }
+    Value::String(text.to_owned())
+}
+
+/// Gives `target` a new text and keeps its type, as when the value of a YAML node changes and its tag stays.
+pub(crate) fn set_text(target: &mut Value, new: String) -> Result<(), String> {
+    let value = match target {
+        Value::Number(_) | Value::Bool(_) | Value::Null => {
+            let value = plain(&new);
+            let same = match (&*target, &value) {
+                (Value::Number(old), Value::Number(new)) => old.is_f64() || !new.is_f64(),
+                (Value::Bool(_), Value::Bool(_)) | (Value::Null, Value::Null) => true,
+                _ => false,
+            };
+            if !same {
+                return Err(format!("cannot put `{new}` where {target} is; change the type of the field first"));
+            }
+            value
+        }
+        Value::String(_) | Value::Array(_) | Value::Object(_) => Value::String(new),
+    };
+    *target = value;
+    Ok(())
+}
+
+/// Whether a string would be read as something else without quotes.
+pub(crate) fn needs_quotes(text: &str) -> bool {
+    !matches!(plain(text), Value::String(_))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_plain_scalar_is_what_yaml_makes_of_it() {
+        assert_eq!(plain("017"), Value::from(15));
+        assert_eq!(plain("true"), Value::Bool(true));
+        assert_eq!(plain("yes"), Value::from("yes"));
+        assert_eq!(plain("a: b"), Value::from("a: b"));
+        assert_eq!(plain("~"), Value::Null);
+    }
+
+    #[test]
+    fn a_number_stays_a_number() {
+        let mut value = Value::from(80);
+        set_text(&mut value, "9090".to_owned()).unwrap();
+        assert_eq!(value, Value::from(9090));
+        assert!(set_text(&mut value, "http".to_owned()).is_err());
+    }
+}

@@ -1,0 +1,146 @@
+//! Changes a field inside of the JSON or YAML text that a string holds.
+
+use sluice_yaml::{Dialect, Value, locate};
+
+use crate::hash::json_string;
+use crate::replacements::{OnField, Shape, look_up, visit};
+use crate::scalar::{node_text, plain, text};
+
+/// The text with the fields at `path` changed; `None` when it is no map or list, or has no such field.
+pub(crate) fn edit(source: &str, path: &[String], create: Option<Shape>, set: OnField<'_>) -> Option<String> {
+    let mut value = sluice_yaml::parse(source, Dialect::V3).ok()?;
+    if !matches!(value, Value::Object(_) | Value::Array(_)) {
+        return None;
+    }
+    let before = value.clone();
+    if visit(&mut value, path, create, set).ok()? == 0 {
+        return None;
+    }
+    let trimmed = source.trim();
+    if trimmed.starts_with(['{', '[']) {
+        let pretty = source.contains('\n') && source.contains("  ");
+        let mut out = String::new();
+        write_json(&value, pretty.then_some(0), &mut out);
+        return Some(out);
+    }
+    // A scalar is exchanged where it stands, so that the order of keys, comments and layout stay.
+    let spliced = splice(source, path, &before, &value).filter(|new| {
+        sluice_yaml::parse(new, Dialect::V3).is_ok_and(|now| now == value)
+    });
+    Some(match spliced {
+        Some(new) => new.trim().to_owned(),
+        None => sluice_yaml::emit(&value).ok()?.trim().to_owned(),
+    })
+}
+
+/// Exchanges the one scalar at `path` in the text.
+fn splice(source: &str, path: &[String], before: &Value, after: &Value) -> Option<String> {
+    let steps = concrete(before, path)?;
+    let steps: Vec<&str> = steps.iter().map(String::as_str).collect();
+    let owned: Vec<String> = steps.iter().map(|&step| step.to_owned()).collect();
+    let new = text(look_up(after, &owned).ok()??)?.into_owned();
+    let old = look_up(before, &owned).ok()??;
+    text(old)?;
+    let mark = locate(source, 0, &steps)?;
+    let line_start: usize = source.split_inclusive('\n').take(mark.line as usize - 1).map(str::len).sum();
+    let line = &source[line_start..];
+    let at = line_start + line.char_indices().nth(mark.column as usize - 1)?.0;
+    let rest = &source[at..];
+    let (length, replacement) = match rest.as_bytes().first()? {
+        b'"' => {
+            let mut escaped = false;
+            let end = rest[1..].find(|c| {
+                let end = c == '"' && !escaped;
+                escaped = c == '\\' && !escaped;
+                end
+            })?;
+            (end + 2, json_string(&new))
+        }
+        b'\'' => {
+            let end = rest[1..].find('\'')?;
+            (end + 2, format!("'{}'", new.replace('\'', "''")))
+        }
+        b'|' | b'>' | b'&' | b'*' | b'!' => return None,
+        _ => {
+            let line = rest.lines().next()?;
+            let stop = line.find(" #").unwrap_or(line.len());
+            let plain_text = line[..stop].trim_end();
+            // In a flow the scalar ends sooner; the text it is known to have says where.
+            let length = if node_text(old) == plain_text || !plain_text.contains([',', '}', ']']) {
+                plain_text.len()
+            } else {
+                plain_text.find([',', '}', ']'])?
+            };
+            let is_text = matches!(old, Value::String(_));
+            let quoted = is_text && !matches!(plain(&new), Value::String(_));
+            (length, if quoted { json_string(&new) } else { new })
+        }
+    };
+    Some(format!("{}{replacement}{}", &source[..at], &source[at + length..]))
+}
+
+/// The path with conditions turned into indices; `None` with wildcards.
+fn concrete(value: &Value, path: &[String]) -> Option<Vec<String>> {
+    let mut steps = Vec::with_capacity(path.len());
+    let mut at = value;
+    for part in path {
+        if let Some((field, want)) = part.strip_prefix('[').and_then(|part| part.strip_suffix(']')?.split_once('=')) {
+            let list = at.as_array()?;
+            let index = list.iter().position(|element| match field {
+                "" => node_text(element) == want,
+                field => element.get(field).is_some_and(|value| node_text(value) == want),
+            })?;
+            steps.push(index.to_string());
+            at = &list[index];
+        } else {
+            at = match at {
+                Value::Object(map) => map.get(part)?,
+                Value::Array(list) => list.get(part.parse::<usize>().ok()?)?,
+                _ => return None,
+            };
+            steps.push(part.clone());
+        }
+    }
+    Some(steps)
+}
+
+/// JSON as Go writes it, indented by two when asked.
+fn write_json(value: &Value, indent: Option<usize>, out: &mut String) {
+    let line = |out: &mut String, depth: usize| {
+        if indent.is_some() {
+            out.push('\n');
+            out.push_str(&"  ".repeat(depth));
+        }
+    };
+    let depth = indent.unwrap_or(0) + 1;
+    let inner = indent.map(|indent| indent + 1);
+    match value {
+        Value::Object(map) if !map.is_empty() => {
+            out.push('{');
+            for (index, (key, value)) in map.iter().enumerate() {
+                out.push_str(if index > 0 { "," } else { "" });
+                line(out, depth);
+                out.push_str(&json_string(key));
+                out.push_str(if indent.is_some() { ": " } else { ":" });
+                write_json(value, inner, out);
+            }
+            line(out, depth - 1);
+            out.push('}');
+        }
+        Value::Array(list) if !list.is_empty() => {
+            out.push('[');
+            for (index, value) in list.iter().enumerate() {
+                out.push_str(if index > 0 { "," } else { "" });
+                line(out, depth);
+                write_json(value, inner, out);
+            }
+            line(out, depth - 1);
+            out.push(']');
+        }
+        Value::Object(_) => out.push_str("{}"),
+        Value::Array(_) => out.push_str("[]"),
+        Value::String(text) => out.push_str(&json_string(text)),
+        Value::Null => out.push_str("null"),
+        Value::Bool(_) | Value::Number(_) => out.push_str(&node_text(value)),
+    }
+}

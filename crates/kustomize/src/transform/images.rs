@@ -1,0 +1,128 @@
+//! Names, tags and digests of images.
+
+use regex::Regex;
+use sluice_yaml::Value;
+
+use crate::fieldspec::{Create, FieldSpec};
+use crate::kustomization::Image;
+use crate::resmap::ResMap;
+use crate::selector::regex;
+
+pub(crate) fn run(resmap: &mut ResMap, image: &Image, fields: &[FieldSpec]) -> Result<(), String> {
+    let pattern = Pattern::new(&image.name);
+    for resource in resmap.contents_mut() {
+        if resource.kind() == "CustomResourceDefinition" {
+            continue;
+        }
+        for field in fields.iter().filter(|field| field.matches(&resource.value)).collect::<Vec<_>>() {
+            let set = &mut |value: &mut Value| match value {
+                Value::String(text) => {
+                    if pattern.matches(text) {
+                        *text = renamed(text, image);
+                    }
+                    Ok(())
+                }
+                Value::Object(_) | Value::Array(_) => Err("expected the name of an image, found a map or a list".to_owned()),
+                Value::Null | Value::Bool(_) | Value::Number(_) => Ok(()),
+            };
+            field
+                .visit(&mut resource.value, Create::Nothing, set)
+                .map_err(|error| format!("{}: {error}", resource.id()))?;
+        }
+    }
+    Ok(())
+}
+
+/// A name to compare with; kustomize takes it as a regular expression.
+struct Pattern {
+    /// What every match begins with.
+    start: String,
+    regex: Option<Regex>,
+}
+
+impl Pattern {
+    fn new(name: &str) -> Self {
+        let start = name.split(['.', '*', '+', '?', '(', ')', '[', ']', '{', '}', '|', '\\', '^', '$']).next();
+        let optional = start.is_some_and(|start| name[start.len()..].starts_with(['*', '?', '{', '|'])) || name.contains('|');
+        let pattern = format!(
+            "^{name}(:[a-zA-Z0-9_.{{}}-]*)?(@[a-zA-Z0-9]+([.+_-][a-zA-Z0-9]+)*:[a-zA-Z0-9_.{{}}-]*)?$"
+        );
+        // A name that is no expression matches nothing, as in kustomize.
+        Self { start: if optional { "" } else { start.unwrap_or("") }.to_owned(), regex: regex(&pattern).ok() }
+    }
+
+    fn matches(&self, text: &str) -> bool {
+        text.starts_with(&self.start) && self.regex.as_ref().is_some_and(|regex| regex.is_match(text))
+    }
+}
+
+fn renamed(text: &str, image: &Image) -> String {
+    let (name, mut tag, mut digest) = split(text);
+    let mut tag_text = String::new();
+    if !image.new_tag.is_empty() || !image.digest.is_empty() {
+        (tag, digest) = (&image.new_tag, &image.digest);
+    } else if !image.tag_suffix.is_empty() {
+        tag_text = format!("{tag}{}", image.tag_suffix);
+        digest = "";
+    }
+    if !tag_text.is_empty() {
+        tag = &tag_text;
+    }
+    let mut result = if image.new_name.is_empty() { name } else { &image.new_name }.to_owned();
+    for (separator, part) in [(':', tag), ('@', digest)] {
+        if !part.is_empty() {
+            result.push(separator);
+            result.push_str(part);
+        }
+    }
+    result
+}
+
+/// Name, tag and digest; a colon before the first slash belongs to a port.
+fn split(image: &str) -> (&str, &str, &str) {
+    let slash = image.find('/').filter(|&at| at > 0).unwrap_or(0);
+    let at = image[slash..].find('@').map(|at| at + slash);
+    let colon = image[slash..].find(':').map(|at| at + slash);
+    match (colon, at) {
+        (None, None) => (image, "", ""),
+        (colon, Some(at)) if colon.is_none_or(|colon| at < colon) => (&image[..at], "", &image[at + 1..]),
+        (Some(colon), Some(at)) => (&image[..colon], &image[colon + 1..at], &image[at + 1..]),
+        (Some(colon), None) => (&image[..colon], &image[colon + 1..], ""),
+        (None, Some(at)) => (&image[..at], "", &image[at + 1..]),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(text: &str, image: &Image, want: &str) {
+        assert_eq!(renamed(text, image), want);
+    }
+
+    #[test]
+    fn tag_and_digest_are_one_unit() {
+        let image = |new_name: &str, new_tag: &str, digest: &str, tag_suffix: &str| Image {
+            name: String::new(),
+            new_name: new_name.into(),
+            new_tag: new_tag.into(),
+            digest: digest.into(),
+            tag_suffix: tag_suffix.into(),
+        };
+        check("a:1", &image("", "2", "", ""), "a:2");
+        check("a:1@sha256:x", &image("", "2", "", ""), "a:2");
+        check("a:1", &image("b", "", "sha256:y", ""), "b@sha256:y");
+        check("r:5000/a", &image("", "2", "", ""), "r:5000/a:2");
+        check("a:1@sha256:x", &image("b", "", "", ""), "b:1@sha256:x");
+        check("a:1", &image("", "", "", "-x"), "a:1-x");
+    }
+
+    #[test]
+    fn a_name_is_an_anchored_expression() {
+        assert!(Pattern::new("nginx").matches("nginx:1.2"));
+        assert!(!Pattern::new("nginx").matches("nginx-x:1.2"));
+        assert!(Pattern::new("my.*").matches("myapp@sha256:abc"));
+        assert!(!Pattern::new("a(").matches("a("));
+    }
+}
