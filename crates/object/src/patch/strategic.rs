@@ -47,6 +47,7 @@ fn merge_map(mut original: Fields, mut patch: Fields, node: Option<Node<'_>>) ->
     set_element_orders(&mut original, &mut patch, node)?;
     for (name, change) in patch {
         if let Some(list) = name.strip_prefix(DELETE_ITEMS) {
+            // The API server deletes before or after it adds, as chance has it; here the patch's own list comes last.
             delete_items(&mut original, list, &change)?;
             continue;
         }
@@ -65,7 +66,9 @@ fn merge_map(mut original: Fields, mut patch: Fields, node: Option<Node<'_>>) ->
             }
             (Some(Value::Array(items)), Value::Array(changes)) => Value::Array(merge_list(items, changes, child)?),
             (_, mut change) => {
-                drop_nulls(&mut change);
+                if !clean(&mut change, Nulls::Drop) {
+                    continue;
+                }
                 change
             }
         };
@@ -79,16 +82,23 @@ fn unknown_directive(directive: &Value, place: &str) -> PatchError {
     PatchError::unfit(format!("unknown patch type: {directive} in {place}"))
 }
 
-/// What is new takes no nulls along.
-fn drop_nulls(value: &mut Value) {
+#[derive(Clone, Copy, PartialEq)]
+enum Nulls {
+    Drop,
+    Keep,
+}
+
+/// What is new takes no null fields along, and no map that says how to be patched. False when the value is such a map.
+fn clean(value: &mut Value, nulls: Nulls) -> bool {
     match value {
+        Value::Object(fields) if fields.contains_key(PATCH) => return false,
         Value::Object(fields) => {
-            fields.retain(|_, field| !field.is_null());
-            fields.values_mut().for_each(drop_nulls);
+            fields.retain(|_, field| !(nulls == Nulls::Drop && field.is_null()) && clean(field, nulls));
         }
-        Value::Array(items) => items.iter_mut().for_each(drop_nulls),
+        Value::Array(items) => items.retain_mut(|item| clean(item, nulls)),
         _ => {}
     }
+    true
 }
 
 /// `$retainKeys` clears what it does not name; the patch may set only what it names.
@@ -98,7 +108,7 @@ fn retain_keys(original: &mut Fields, patch: &mut Fields) -> Result<(), PatchErr
     let names: HashSet<&str> =
         names.as_array().ok_or_else(bad)?.iter().map(|name| name.as_str().ok_or_else(bad)).collect::<Result<_, _>>()?;
     let directive = |name: &str| name.starts_with(ELEMENT_ORDER) || name.starts_with(DELETE_ITEMS);
-    if patch.keys().any(|name| !directive(name) && !names.contains(name.as_str())) {
+    if patch.iter().any(|(name, change)| !directive(name) && !change.is_null() && !names.contains(name.as_str())) {
         return Err(bad());
     }
     original.retain(|name, _| names.contains(name.as_str()));
@@ -115,9 +125,6 @@ fn set_element_orders(original: &mut Fields, patch: &mut Fields, node: Option<No
         };
         let child = node.and_then(|node| node.child(name));
         let merge_key = child.and_then(Node::merge_key).unwrap_or("");
-        if let Some(removals) = patch.remove(&format!("{DELETE_ITEMS}{name}")) {
-            delete_items(original, name, &removals)?;
-        }
         // A patch without the list, with null or with something else leaves the ordering to what it makes of it.
         let changes = match patch.get(name) {
             Some(Value::Array(_)) => patch.remove(name).and_then(into_list),
@@ -131,11 +138,19 @@ fn set_element_orders(original: &mut Fields, patch: &mut Fields, node: Option<No
         if let Some(changes) = &changes {
             check_order(changes, &order, merge_key)?;
         }
-        let before = live.clone().unwrap_or_default();
-        let merged = match (live, changes) {
-            (Some(live), Some(changes)) => merge_list(live, changes, child)?,
-            (Some(live), None) => live,
-            (None, Some(changes)) => merge_list(Vec::new(), changes, child)?,
+        let (before, merged) = match (live, changes) {
+            (Some(live), Some(changes)) => {
+                let places = live.len();
+                let merged = merge_items(live, changes, child)?;
+                // Items that take the places of deleted ones count as live in the API server; so they do here.
+                let before = merged.items.iter().take(places).map(|item| known_by(item, merge_key)).collect();
+                (before, merged.in_order())
+            }
+            (Some(live), None) => (live.clone(), live),
+            (None, Some(mut changes)) => {
+                changes.retain_mut(|item| clean(item, Nulls::Keep));
+                (Vec::new(), changes)
+            }
             (None, None) => continue,
         };
         original.insert(name.to_owned(), Value::Array(arrange(merged, &order, &before, merge_key)));
@@ -153,7 +168,7 @@ fn into_list(value: Value) -> Option<Vec<Value>> {
 /// The items that a patch sets must stand in its order list, one after the other.
 fn check_order(changes: &[Value], order: &[Value], merge_key: &str) -> Result<(), PatchError> {
     let mut order_keys = order.iter().map(|item| key_of(item, merge_key));
-    for item in changes.iter().filter(|item| item.get(PATCH).is_none()) {
+    for item in changes.iter().filter(|item| item.get(PATCH).and_then(Value::as_str) != Some("delete")) {
         let key = key_of(item, merge_key);
         if !order_keys.any(|one| one == key) {
             let list = |items: &[Value]| Value::from(items.to_vec());
@@ -178,24 +193,50 @@ fn delete_items(original: &mut Fields, name: &str, removals: &Value) -> Result<(
 }
 
 fn merge_list(original: Vec<Value>, patch: Vec<Value>, node: Option<Node<'_>>) -> Result<Vec<Value>, PatchError> {
-    let Some(node) = node.filter(|node| node.patch_strategy().merge) else { return Ok(patch) };
+    Ok(merge_items(original, patch, node)?.in_order())
+}
+
+/// Merged items before they are put in order: those that were there first, then new ones.
+struct Merged<'a> {
+    items: Vec<Value>,
+    /// What the order comes from: the patch's items, and those that were there. None: it is in order.
+    order: Option<(Vec<Value>, Vec<Value>)>,
+    merge_key: &'a str,
+}
+
+impl Merged<'_> {
+    fn in_order(self) -> Vec<Value> {
+        match self.order {
+            Some((wanted, before)) => arrange(self.items, &wanted, &before, self.merge_key),
+            None => self.items,
+        }
+    }
+}
+
+fn merge_items(original: Vec<Value>, patch: Vec<Value>, node: Option<Node<'_>>) -> Result<Merged<'_>, PatchError> {
+    let as_it_is = |items| Merged { items, order: None, merge_key: "" };
+    let Some(node) = node.filter(|node| node.patch_strategy().merge) else { return Ok(as_it_is(patch)) };
     if original.is_empty() && patch.is_empty() {
-        return Ok(original);
+        return Ok(as_it_is(original));
     }
     check_types(&original, &patch)?;
     if !original.iter().chain(&patch).all(Value::is_object) {
-        let merged = without_repeats(original.iter().chain(&patch).cloned().collect());
-        return Ok(arrange(merged, &patch, &original, ""));
+        let items = without_repeats(original.iter().chain(&patch).cloned().collect());
+        return Ok(Merged { items, order: Some((patch, original)), merge_key: "" });
     }
     let Some(merge_key) = node.merge_key() else {
         return Err(PatchError::unfit("cannot merge lists without merge key"));
     };
     let Directed { original, patch, replace } = item_directives(original, patch, merge_key)?;
-    if replace {
-        return Ok(patch);
+    let kept = if replace { &[] } else { original.as_slice() };
+    if let Some(item) = kept.iter().chain(&patch).find(|item| item.get(merge_key).is_none()) {
+        return Err(no_merge_key(item, merge_key));
     }
-    let before: Vec<Value> = original.iter().map(|item| only_key(item, merge_key)).collect();
-    let wanted: Vec<Value> = patch.iter().map(|item| only_key(item, merge_key)).collect();
+    if replace {
+        return Ok(as_it_is(patch));
+    }
+    let before: Vec<Value> = original.iter().map(|item| known_by(item, merge_key)).collect();
+    let wanted: Vec<Value> = patch.iter().map(|item| known_by(item, merge_key)).collect();
     let mut merged = original;
     let mut known = places(&merged, merge_key);
     for item in patch {
@@ -213,11 +254,14 @@ fn merge_list(original: Vec<Value>, patch: Vec<Value>, node: Option<Node<'_>>) -
             }
         }
     }
-    Ok(arrange(merged, &wanted, &before, merge_key))
+    Ok(Merged { items: merged, order: Some((wanted, before)), merge_key })
 }
 
-/// An item with its merge key alone, for ordering.
-fn only_key(item: &Value, merge_key: &str) -> Value {
+/// What an item is known by, for ordering: itself, or its merge key alone.
+fn known_by(item: &Value, merge_key: &str) -> Value {
+    if merge_key.is_empty() {
+        return item.clone();
+    }
     let key = item.get(merge_key).map(|key| (merge_key.to_owned(), key.clone()));
     Value::Object(key.into_iter().collect())
 }

@@ -153,6 +153,50 @@ proptest! {
     }
 }
 
+/// Answers are those of `kubectl patch --local` 1.37.
+#[track_caller]
+fn check(live: Value, patch: Value, want: Option<Value>) {
+    let object = |spec: Value| json!({"spec": {"template": {"spec": spec}}});
+    let got = strategic(object(live), &object(patch), deployment()).ok();
+    assert_eq!(got, want.map(object));
+}
+
+#[test]
+fn new_maps_take_no_nulls_and_none_that_say_how_to_be_patched() {
+    check(
+        json!({}),
+        json!({"securityContext": {"$patch": "replace", "a": 1}, "nodeSelector": {"a": null, "b": "1"}}),
+        Some(json!({"nodeSelector": {"b": "1"}})),
+    );
+    check(
+        json!({}),
+        json!({"volumes": [{"name": "a", "$patch": "delete"}, {"name": "b", "x": null}]}),
+        Some(json!({"volumes": [{"name": "b"}]})),
+    );
+    // Items that are new in a list that merges come as they are.
+    check(
+        json!({"volumes": [{"name": "a"}]}),
+        json!({"volumes": [{"name": "b", "x": null}]}),
+        Some(json!({"volumes": [{"name": "b", "x": null}, {"name": "a"}]})),
+    );
+}
+
+#[test]
+fn new_items_take_the_places_of_deleted_ones_when_ordered() {
+    check(
+        json!({"containers": [{"name": "c"}, {"name": "a"}, {"name": "b"}]}),
+        json!({"$setElementOrder/containers": [{"name": "a"}, {"name": "d"}],
+            "containers": [{"name": "d"}, {"name": "c", "$patch": "delete"}]}),
+        Some(json!({"containers": [{"name": "a"}, {"name": "b"}, {"name": "d"}]})),
+    );
+}
+
+#[test]
+fn a_list_that_merges_needs_keys_everywhere() {
+    check(json!({"volumes": [{"name": "a"}]}), json!({"volumes": [{"$patch": "replace"}, {}]}), None);
+    check(json!({"volumes": [{"x": 1}]}), json!({"volumes": [{"name": "a"}]}), None);
+}
+
 #[test]
 fn what_nests_too_deep_is_refused() {
     let deep = (0..=DEPTH_LIMIT).fold(json!(1), |value, _| json!({"a": value}));
