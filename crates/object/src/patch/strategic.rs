@@ -135,11 +135,9 @@ fn set_element_orders(original: &mut Fields, patch: &mut Fields, node: Option<No
             Some(Value::Array(_)) => original.remove(name).and_then(into_list),
             _ => None,
         };
-        if let Some(changes) = &changes {
-            check_order(changes, &order, merge_key)?;
-        }
         let (before, merged) = match (live, changes) {
             (Some(live), Some(changes)) => {
+                check_order(&changes, &order, merge_key)?;
                 let places = live.len();
                 let merged = merge_items(live, changes, child)?;
                 // Items that take the places of deleted ones count as live in the API server; so they do here.
@@ -149,6 +147,7 @@ fn set_element_orders(original: &mut Fields, patch: &mut Fields, node: Option<No
             (Some(live), None) => (live.clone(), live),
             (None, Some(mut changes)) => {
                 changes.retain_mut(|item| clean(item, Nulls::Keep));
+                check_order(&changes, &order, merge_key)?;
                 (Vec::new(), changes)
             }
             (None, None) => continue,
@@ -165,11 +164,15 @@ fn into_list(value: Value) -> Option<Vec<Value>> {
     }
 }
 
-/// The items that a patch sets must stand in its order list, one after the other.
+/// The items that a patch sets must stand in its order list, one after the other; directives need not.
 fn check_order(changes: &[Value], order: &[Value], merge_key: &str) -> Result<(), PatchError> {
     let mut order_keys = order.iter().map(|item| key_of(item, merge_key));
-    for item in changes.iter().filter(|item| item.get(PATCH).and_then(Value::as_str) != Some("delete")) {
+    for item in changes {
         let key = key_of(item, merge_key);
+        let directive = item.get(PATCH).and_then(Value::as_str);
+        if directive == Some("delete") || (directive.is_some() && key.is_none()) {
+            continue;
+        }
         if !order_keys.any(|one| one == key) {
             let list = |items: &[Value]| Value::from(items.to_vec());
             let (changes, order) = (list(changes), list(order));
