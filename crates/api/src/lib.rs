@@ -4,8 +4,8 @@
 //! of Flux 2.9, but no behaviour: what a field does is written in the controllers.
 //!
 //! Invariants: a word, duration or time that this version does not understand is kept and fails where it is used,
-//! never while reading, so one odd object cannot hide the others; what is not set is not written; no schema code runs
-//! unless [`crds`] is called.
+//! never while reading, so one odd object cannot hide the others; what is not set is not written, and what is not there
+//! reads as not set (an API server admits objects without a spec); no schema code runs unless [`crds`] is called.
 
 mod lenient;
 mod resource;

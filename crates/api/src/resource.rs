@@ -70,7 +70,8 @@ macro_rules! resource {
             pub spec: $spec,
             $(
                 /// What is.
-                pub status: Option<$status>,
+                #[serde(deserialize_with = "crate::lenient::or_default")]
+                pub status: $status,
             )?
         }
 
@@ -96,8 +97,8 @@ macro_rules! resource {
                     object.serialize_field("spec", &self.spec)?;
                 }
                 $(
-                    if let Some(status) = &self.status {
-                        let status: &$status = status;
+                    let status: &$status = &self.status;
+                    if !crate::lenient::unset(status) {
                         object.serialize_field("status", status)?;
                     }
                 )?
@@ -131,30 +132,6 @@ macro_rules! resource {
                 &mut self.metadata
             }
         }
-
-        impl kube::core::object::HasSpec for $kind {
-            type Spec = $spec;
-
-            fn spec(&self) -> &$spec {
-                &self.spec
-            }
-            fn spec_mut(&mut self) -> &mut $spec {
-                &mut self.spec
-            }
-        }
-
-        $(
-            impl kube::core::object::HasStatus for $kind {
-                type Status = $status;
-
-                fn status(&self) -> Option<&$status> {
-                    self.status.as_ref()
-                }
-                fn status_mut(&mut self) -> &mut Option<$status> {
-                    &mut self.status
-                }
-            }
-        )?
 
         impl crate::Kind for $kind {
             const DESCRIPTION: &'static str = $doc;

@@ -174,10 +174,6 @@ impl crate::meta::Status for ArtifactGeneratorStatus {
     fn conditions_mut(&mut self) -> &mut Vec<Condition> {
         &mut self.conditions
     }
-    fn observed_generation(&self) -> i64 {
-        0
-    }
-    fn set_observed_generation(&mut self, _: i64) {}
     fn last_handled_reconcile_at(&self) -> &str {
         &self.last_handled_reconcile_at
     }

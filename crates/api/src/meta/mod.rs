@@ -31,13 +31,17 @@ pub trait Status: Default {
     /// The conditions, to be changed with [`set`] and [`remove`].
     fn conditions_mut(&mut self) -> &mut Vec<Condition>;
     /// The generation of the spec that the status speaks of; -1 before the first reconcile, 0 where a kind has none.
-    fn observed_generation(&self) -> i64;
+    fn observed_generation(&self) -> i64 {
+        0
+    }
     /// Records the generation; kinds without the field ignore it.
-    fn set_observed_generation(&mut self, generation: i64);
-    /// The last value of [`annotation::REQUESTED_AT`] that was acted upon.
-    fn last_handled_reconcile_at(&self) -> &str;
+    fn set_observed_generation(&mut self, _generation: i64) {}
+    /// The last value of [`annotation::REQUESTED_AT`] that was acted upon; empty where a kind has none.
+    fn last_handled_reconcile_at(&self) -> &str {
+        ""
+    }
     /// Records a handled request; kinds without the field ignore it.
-    fn set_last_handled_reconcile_at(&mut self, value: &str);
+    fn set_last_handled_reconcile_at(&mut self, _value: &str) {}
 }
 
 /// Implements [`Status`] for a status with the usual three fields.

@@ -37,3 +37,12 @@ pub struct ExternalArtifactStatus {
     #[serde(skip_serializing_if = "unset")]
     pub conditions: Vec<Condition>,
 }
+
+impl crate::meta::Status for ExternalArtifactStatus {
+    fn conditions(&self) -> &[Condition] {
+        &self.conditions
+    }
+    fn conditions_mut(&mut self) -> &mut Vec<Condition> {
+        &mut self.conditions
+    }
+}
