@@ -3,6 +3,7 @@
 
 mod collecting;
 mod fetching;
+mod killing;
 mod serving;
 mod sharing;
 mod stand;

@@ -244,6 +244,26 @@ fn case_18_an_empty_archive_is_an_empty_tree() {
 }
 
 #[test]
+fn what_other_tools_write_is_read() {
+    // GNU long names, a leading `./`, blocks of 10 KiB, and the commit that `git archive` puts in front.
+    let long = format!("./{}/{}", "d".repeat(120), "f".repeat(120));
+    let mut builder = tar::Builder::new(Vec::new());
+    let mut header = tar::Header::new_gnu();
+    header.set_size(1);
+    header.set_mode(0o644);
+    builder.append_data(&mut header, &long, &b"x"[..]).unwrap();
+    let mut tar = builder.into_inner().unwrap();
+    tar.resize(tar.len().next_multiple_of(10 << 10), 0);
+    let comment = format!("52 comment={}\n", "0".repeat(40));
+    let global = Raw { name: b"pax_global_header", kind: b'g', content: comment.as_bytes(), ..Raw::default() }.bytes();
+    let tree = read_tar_gz(gzip(&[global, tar].concat()).as_slice(), &Limits::default()).unwrap();
+    assert!(tree.is_file(long.strip_prefix("./").unwrap()));
+    let v7 = Raw { magic: b"", kind: 0, content: b"x", ..Raw::default() }.bytes();
+    let folder = Raw { magic: b"", kind: 0, name: b"d/", ..Raw::default() }.bytes();
+    accepted(&[v7, folder], &["a", "d"]);
+}
+
+#[test]
 fn reading_goes_on_after_short_reads() {
     struct OneByOne<'a>(&'a [u8]);
     impl Read for OneByOne<'_> {
