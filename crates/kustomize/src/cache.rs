@@ -19,6 +19,8 @@ pub(crate) struct Parsed {
     pub(crate) value: Value,
     /// Where its document begins, from 1.
     pub(crate) line: u32,
+    /// Paths of the fields that are written without a value.
+    pub(crate) empty_nulls: Arc<[Vec<String>]>,
 }
 
 /// Resource files that were read before. Any number of builds may share one; it keeps what was used last.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use sluice_yaml::{Map, Value};
 
 use crate::id::{Gvk, api_version, kind, split_api_version};
+use crate::scalar::needs_quotes;
 
 /// A field of the objects that `gvk` selects.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -56,36 +57,66 @@ impl FieldSpec {
     /// # Errors
     /// When a scalar is where the path goes on, or `set` fails.
     pub(crate) fn visit(&self, object: &mut Value, create: Create, set: Setter<'_>) -> Result<(), String> {
+        self.visit_at(object, create, &mut |value, _| set(value))
+    }
+
+    /// As [`FieldSpec::visit`]; `set` is told where the field is.
+    pub(crate) fn visit_at(&self, object: &mut Value, create: Create, set: SetterAt<'_>) -> Result<(), String> {
         let create = if self.create { create } else { Create::Nothing };
-        walk(object, &self.steps, create, set).map_err(|error| format!("considering field `{}`: {error}", self.path))
+        let mut at = Vec::new();
+        walk(object, &self.steps, create, &mut at, set).map_err(|error| format!("considering field `{}`: {error}", self.path))
     }
 }
 
 /// What happens to a field.
 pub(crate) type Setter<'a> = &'a mut dyn FnMut(&mut Value) -> Result<(), String>;
+type SetterAt<'a> = &'a mut dyn FnMut(&mut Value, &[At<'_>]) -> Result<(), String>;
 
-fn walk(value: &mut Value, steps: &[Step], create: Create, set: Setter<'_>) -> Result<(), String> {
-    let Some((step, rest)) = steps.split_first() else { return set(value) };
+/// One step of the way to a field in an object.
+#[derive(Clone, Copy)]
+pub(crate) enum At<'s> {
+    Key(&'s str),
+    Index(usize),
+}
+
+fn walk<'s>(
+    value: &mut Value,
+    steps: &'s [Step],
+    create: Create,
+    at: &mut Vec<At<'s>>,
+    set: SetterAt<'_>,
+) -> Result<(), String> {
+    let Some((step, rest)) = steps.split_first() else { return set(value, at) };
     match value {
         Value::Null => Ok(()),
-        Value::Array(elements) => elements.iter_mut().try_for_each(|element| walk(element, steps, create, set)),
+        Value::Array(elements) => elements.iter_mut().enumerate().try_for_each(|(index, element)| {
+            at.push(At::Index(index));
+            walk(element, steps, create, at, set)?;
+            at.pop();
+            Ok(())
+        }),
         Value::Object(map) => {
             if step.name.is_empty() {
                 return Err("cannot set or create an empty field name".to_owned());
             }
+            at.push(At::Key(&step.name));
             if create == Create::Nothing || step.list {
-                let Some(field) = map.get_mut(&step.name) else { return Ok(()) };
-                if step.list && field.is_null() {
-                    *field = Value::Array(Vec::new());
+                if let Some(field) = map.get_mut(&step.name) {
+                    if step.list && field.is_null() {
+                        *field = Value::Array(Vec::new());
+                    }
+                    walk(field, rest, create, at, set)?;
                 }
-                return walk(field, rest, create, set);
+            } else {
+                let scalar = rest.is_empty() && create == Create::Scalar;
+                let field = map.entry(step.name.as_str()).or_insert(Value::Null);
+                if field.is_null() && !scalar {
+                    *field = Value::Object(Map::new());
+                }
+                walk(field, rest, create, at, set)?;
             }
-            let empty = if rest.is_empty() && create == Create::Scalar { Value::Null } else { Value::Object(Map::new()) };
-            let field = map.entry(step.name.as_str()).or_insert_with(|| empty.clone());
-            if field.is_null() {
-                *field = empty;
-            }
-            walk(field, rest, create, set)
+            at.pop();
+            Ok(())
         }
         Value::Bool(_) | Value::Number(_) | Value::String(_) => {
             Err(format!("expected a map or a list before `{}`, found a scalar", step.name))
@@ -126,6 +157,9 @@ pub(crate) fn set_scalar(value: &mut Value, new: &str) -> Result<(), String> {
 pub(crate) fn set_entry(value: &mut Value, key: &str, new: &str) -> Result<(), String> {
     match value {
         Value::Object(map) => {
+            if !map.contains_key(key) && needs_quotes(key) {
+                return Err(format!("`{key}` cannot be a new key: kustomize writes it without quotes, so it is no text"));
+            }
             map.insert(key.to_owned(), Value::String(new.to_owned()));
             Ok(())
         }

@@ -11,6 +11,7 @@ use crate::errors::Error;
 use crate::kustomization::{GeneratorArgs, GeneratorOptions};
 use crate::loader::{Loader, NoFile};
 use crate::resource::{Behavior, Resource, child_map};
+use crate::scalar::needs_quotes;
 
 /// Longest key of a ConfigMap or Secret.
 const KEY_BYTES: usize = 253;
@@ -87,8 +88,10 @@ pub(crate) fn make(kind: &str, args: &GeneratorArgs, values: &KeyValues<'_, '_>)
     if options.immutable {
         object["immutable"] = true.into();
     }
-    let behavior = Behavior::parse(&args.behavior);
-    Ok(Resource { behavior, needs_hash: !options.disable_name_suffix_hash, ..Resource::new(object) })
+    let mut resource = Resource::new(object);
+    resource.behavior = Behavior::parse(&args.behavior);
+    resource.needs_hash = !options.disable_name_suffix_hash;
+    Ok(resource)
 }
 
 /// kustomize writes multi-line text as a block, and a block cannot begin with a tab.
@@ -132,6 +135,11 @@ impl KeyValues<'_, '_> {
         let mut data = BTreeMap::new();
         for (key, value) in pairs {
             check_key(&key)?;
+            if needs_quotes(&key) {
+                return Err(Error::new(format!(
+                    "the key `{key}` is a number or a boolean to kustomize, which then cannot print the {kind}; use another"
+                )));
+            }
             if data.contains_key(&key) {
                 return Err(Error::new(format!("{kind} `{}` has the key `{key}` twice; leave one out", args.name)));
             }
@@ -141,17 +149,16 @@ impl KeyValues<'_, '_> {
     }
 }
 
+/// kustomize itself takes any key; those that no server can ever take are refused.
 fn check_key(key: &str) -> Result<(), Error> {
-    let fine = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.');
-    let problem = match key {
-        _ if key.len() > KEY_BYTES => "is too long",
-        "." | ".." => "is no key",
-        _ if key.starts_with("..") => "must not begin with `..`",
-        _ if key.is_empty() || !key.bytes().all(fine) => "must consist of letters, digits, `-`, `_` and `.`",
-        _ => return Ok(()),
-    };
-    let shown: String = key.chars().take(80).collect();
-    Err(Error::new(format!("key `{}` {problem}", shown.escape_debug())))
+    if key.len() > KEY_BYTES || key == "." || key.starts_with("..") {
+        let shown: String = key.chars().take(80).collect();
+        return Err(Error::new(format!(
+            "`{}` is no key: not longer than {KEY_BYTES}, not `.`, not beginning with `..`",
+            shown.escape_debug()
+        )));
+    }
+    Ok(())
 }
 
 /// `KEY=VALUE`, one pair of quotes around the value taken away.
@@ -192,21 +199,9 @@ fn env_file(bytes: &[u8], pairs: &mut Vec<(String, Vec<u8>)>) -> Result<(), (u32
             continue;
         }
         let (key, value) = line.split_once('=').unwrap_or((line, ""));
-        check_env_name(key).map_err(|message| (number, message))?;
-        pairs.push((key.to_owned(), value.as_bytes().to_vec()));
-    }
-    Ok(())
-}
-
-fn check_env_name(key: &str) -> Result<(), String> {
-    let fine = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.');
-    let digit = key.as_bytes().first().is_none_or(u8::is_ascii_digit);
-    if digit || !key.bytes().all(fine) || key.starts_with("..") || key == "." {
-        let shown: String = key.chars().take(40).collect();
-        return Err(format!(
-            "`{}` is no name of an environment variable: letters, digits, `-`, `_` and `.`, no digit first",
-            shown.escape_debug()
-        ));
+        if !key.is_empty() {
+            pairs.push((key.to_owned(), value.as_bytes().to_vec()));
+        }
     }
     Ok(())
 }
@@ -235,6 +230,5 @@ mod tests {
         env_file("\u{feff}A=1\r\n# x\n  B\nC=d=e\n".as_bytes(), &mut pairs).unwrap();
         let want = [("A", "1"), ("B", ""), ("C", "d=e")].map(|(k, v)| (k.to_owned(), v.as_bytes().to_vec()));
         assert_eq!(pairs, want);
-        assert!(env_file(b"1A=x", &mut pairs).is_err());
     }
 }

@@ -110,7 +110,10 @@ fn finish(mut gathered: Gathered, target: &Target<'_>, session: &Session<'_>) ->
     session.check_cancelled()?;
     references::resolve(resmap, &config.name_reference)?;
     session.check_cancelled()?;
-    vars::resolve(resmap, &gathered.vars, &config.var_reference)?;
+    let unused = vars::resolve(resmap, &gathered.vars, &config.var_reference)?;
+    if !unused.is_empty() {
+        session.warn(format!("well-defined vars that were never replaced: {}", unused.join(",")));
+    }
     resmap.retain(|resource| {
         let local = resource.metadata_map("annotations").and_then(|map| map.get("config.kubernetes.io/local-config"));
         local.is_none_or(|value| scalar::node_text(value) == "false")

@@ -22,8 +22,13 @@ const DIRECTIVE: &str = "$patch";
 ///
 /// # Errors
 /// When a field is a map in one and a scalar or a list in the other, or an instruction is unknown.
-pub(crate) fn merge(object: &mut Value, patch: &Value, schema: &Schema) -> Result<(), String> {
-    let mut merger = Merger { schema, path: Vec::new() };
+pub(crate) fn merge(
+    object: &mut Value,
+    patch: &Value,
+    schema: &Schema,
+    empty_nulls: &[Vec<String>],
+) -> Result<(), String> {
+    let mut merger = Merger { schema, empty_nulls, path: Vec::new() };
     let kept = merger.walk(object, Patch::Value(patch), None).map_err(|error| {
         let path = crate::errors::dotted(&merger.path);
         if path.is_empty() { error } else { format!("{path}: {error}") }
@@ -36,6 +41,8 @@ pub(crate) fn merge(object: &mut Value, patch: &Value, schema: &Schema) -> Resul
 
 struct Merger<'s> {
     schema: &'s Schema,
+    /// Fields of the object that were written without a value (`key:`): unlike a written `null` they do not stay.
+    empty_nulls: &'s [Vec<String>],
     /// Where the walk is; after an error, where it happened.
     path: Vec<String>,
 }
@@ -107,7 +114,7 @@ impl<'s> Merger<'s> {
         }
         let schema = schema.or_else(|| self.embedded(dest, patch));
         match shape {
-            Shape::Null => Ok(matches!(patch, Patch::Nothing)),
+            Shape::Null => Ok(matches!(patch, Patch::Nothing) && !self.empty_nulls.contains(&self.path)),
             Shape::Map => self.map(dest, patch, schema),
             Shape::Scalar => {
                 match patch {
@@ -302,7 +309,7 @@ impl<'s> Merger<'s> {
                 Patch::Value(value) => value.get(DIRECTIVE).map(directive).transpose()?,
                 Patch::Nothing | Patch::Same => None,
             };
-            self.path.push(values.join(","));
+            self.path.push(own_at.map_or_else(|| values.join(","), |at| at.to_string()));
             // kustomize puts the old element back over a replaced one, so only its place changes.
             let kept = match (found, own_at) {
                 (Some(Directive::Replace), Some(_)) => true,
@@ -521,56 +528,73 @@ impl ListWork {
             true => keys.iter().zip(&self.used).filter(|(_, used)| **used).map(|(key, _)| key).collect(),
             false => keys.iter().collect(),
         };
-        let mut slots: Vec<Option<usize>> = vec![None; self.own.len()];
-        let mut list: Vec<Option<Value>> = Vec::with_capacity(self.placed.len());
-        for placed in self.placed {
-            if let Some(slot) = placed.slot {
-                slots[slot] = Some(list.len());
-            }
-            list.push(Some(placed.value));
-        }
-        for at in 0..self.own.len() {
-            let merged = slots[at].and_then(|index| list[index].as_ref().map(|_| index));
-            if !self.in_list[at] {
-                if let Some(index) = merged {
-                    list[index] = None;
+        // Merged elements go back to their slots; the list holds slots and what only the patch has.
+        let mut list: Vec<Option<Item>> = Vec::with_capacity(self.placed.len() + self.own.len());
+        let mut places: Vec<Option<usize>> = vec![None; self.own.len()];
+        for placed in std::mem::take(&mut self.placed) {
+            match placed.slot {
+                Some(slot) => {
+                    places[slot] = Some(list.len());
+                    self.own[slot] = placed.value;
+                    list.push(Some(Item::Slot(slot)));
                 }
-                continue;
+                None => list.push(Some(Item::New(placed.value))),
             }
-            let element = merged.map_or(&self.own[at], |index| list[index].as_ref().unwrap_or(&Value::Null));
+        }
+        for at in (0..self.own.len()).filter(|&at| self.in_list[at]) {
+            let element = &self.own[at];
             let has_key = |key: &&&String| element.get(key.as_str()).is_some_and(|value| !value.is_null());
             let present: Vec<&String> = used.iter().filter(has_key).copied().collect();
+            let texts: Vec<String> = present.iter().map(|key| key_text(element, key)).collect();
+            let same = |item: &Option<Item>| match item {
+                Some(Item::Slot(slot)) => has(&self.own[*slot], &present, &texts),
+                Some(Item::New(value)) => has(value, &present, &texts),
+                None => false,
+            };
             if used.len() == 1 && present.len() == 1 {
                 // In its place among the patch's, if it is there; otherwise in that of the one it repeats, or at the end.
-                if merged.is_none() && !self.own[at].is_null() {
-                    let texts = [key_text(&self.own[at], present[0])];
-                    let value = Some(self.own[at].take());
-                    match list.iter().position(|old| old.as_ref().is_some_and(|old| has(old, &present, &texts))) {
-                        Some(index) => list[index] = value,
-                        None => list.push(value),
+                if places[at].is_none() {
+                    match list.iter().position(same) {
+                        Some(index) => list[index] = Some(Item::Slot(at)),
+                        None => list.push(Some(Item::Slot(at))),
                     }
                 }
                 continue;
             }
-            let texts: Vec<String> = present.iter().map(|key| key_text(element, key)).collect();
-            let value = match merged {
-                Some(index) => list[index].take(),
-                None => Some(self.own[at].take()),
-            };
             if present.is_empty() {
                 // An element without any key sweeps away what was gathered before it.
                 list.clear();
-            } else if self.index.is_none() || merged.is_none() {
-                for old in &mut list {
-                    if old.as_ref().is_some_and(|old| has(old, &present, &texts)) {
-                        *old = None;
+                places.fill(None);
+            } else if self.index.is_some() && places[at].is_some() {
+                if let Some(index) = places[at] {
+                    list[index] = None;
+                }
+            } else {
+                for index in 0..list.len() {
+                    if same(&list[index]) {
+                        list[index] = None;
                     }
                 }
             }
-            list.push(value);
+            list.push(Some(Item::Slot(at)));
         }
-        list.into_iter().flatten().filter(|value| !value.is_null()).collect()
+        let mut merged = Vec::with_capacity(list.len());
+        for item in list.into_iter().flatten() {
+            match item {
+                Item::Slot(slot) if self.in_list[slot] => merged.push(self.own[slot].take()),
+                Item::Slot(_) => {}
+                Item::New(value) => merged.push(value),
+            }
+        }
+        merged.retain(|value| !value.is_null());
+        merged
     }
+}
+
+/// An element of the merged list: one of the object's, or the patch's alone.
+enum Item {
+    Slot(usize),
+    New(Value),
 }
 
 /// The values of used keys with the empty ones of the others between them.

@@ -156,11 +156,15 @@ fn action(kind: &str, fields: &mut Fields<'_, '_>, loader: &Loader<'_>) -> std::
             unset_only: fields.bool("unsetOnly"),
             fields: specs(fields),
         },
-        "PrefixTransformer" | "SuffixTransformer" if !fields.has("fieldSpecs") => {
+        "PrefixTransformer" | "SuffixTransformer" | "PrefixSuffixTransformer" if !fields.has("fieldSpecs") => {
             return Err(Error::new("`fieldSpecs` is missing; name the fields to change, such as `metadata/name`"));
         }
         "PrefixTransformer" => Action::Prefix { prefix: fields.string("prefix"), fields: specs(fields) },
         "SuffixTransformer" => Action::Suffix { suffix: fields.string("suffix"), fields: specs(fields) },
+        "PrefixSuffixTransformer" => {
+            let (prefix, suffix) = (fields.string("prefix"), fields.string("suffix"));
+            Action::Affixes { prefix, suffix, fields: specs(fields) }
+        }
         "ImageTagTransformer" => Action::Image {
             image: fields.object("imageTag", kustomization::image).unwrap_or_else(Image::default),
             fields: specs(fields).into(),

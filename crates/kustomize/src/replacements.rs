@@ -165,7 +165,7 @@ fn set_field(object: &mut Value, path: &str, value: &Value, options: Option<&Fie
     let parts = split_smart(path);
     let create = options.filter(|options| options.create).map(|_| shape(value));
     // A path may lead on inside of the JSON or YAML text that a string holds.
-    if set_in_text(object, &parts, value, options, create) {
+    if set_in_text(object, &parts, value, create) {
         return Ok(());
     }
     let found = visit(object, &parts, create, &mut |target, fresh| set_value(target, value, options, fresh))?;
@@ -179,19 +179,15 @@ fn set_field(object: &mut Value, path: &str, value: &Value, options: Option<&Fie
 }
 
 /// Tries the path as one that enters a string; `false` when it does not, or nothing is there.
-fn set_in_text(
-    object: &mut Value,
-    parts: &[String],
-    value: &Value,
-    options: Option<&FieldOptions>,
-    create: Option<Shape>,
-) -> bool {
+///
+/// kustomize 5.8.1 knows no delimiter there: the field is replaced whole.
+fn set_in_text(object: &mut Value, parts: &[String], value: &Value, create: Option<Shape>) -> bool {
     let enters = |at: &usize| {
         matches!(look_up(object, &parts[..*at]), Ok(Some(found)) if !matches!(found, Value::Object(_) | Value::Array(_)))
     };
     let Some(at) = (1..parts.len()).find(enters) else { return false };
     let Ok(Some(Value::String(text))) = look_up(object, &parts[..at]) else { return false };
-    let mut set = |target: &mut Value, fresh: bool| set_value(target, value, options, fresh);
+    let mut set = |target: &mut Value, fresh: bool| set_value(target, value, None, fresh);
     let Some(new) = structured::edit(text, &parts[at..], create, &mut set) else { return false };
     visit(object, &parts[..at], None, &mut |target, _| {
         *target = Value::String(new.clone());

@@ -1,6 +1,7 @@
 //! One object on its way through a build, with what the build knows of it.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
 use sluice_yaml::{Map, Value};
 
@@ -25,6 +26,17 @@ pub(crate) struct Resource {
     pub(crate) vars: Vec<String>,
     pub(crate) origin: Option<Origin>,
     pub(crate) transformations: Vec<Origin>,
+    /// Fields that are one: see [`Resource::share`].
+    shared: Vec<Shared>,
+    /// Fields that were written without any value, which a merge takes away.
+    pub(crate) empty_nulls: Arc<[Vec<String>]>,
+}
+
+/// Places in an object that hold one and the same scalar.
+#[derive(Debug, Clone)]
+struct Shared {
+    places: Vec<Vec<String>>,
+    value: String,
 }
 
 /// A name that an object had.
@@ -237,6 +249,75 @@ impl Resource {
         }
     }
 
+    /// Notes that the fields at `places` are one. A label that kustomize adds in several places at once is one node of
+    /// its tree, so that whatever later changes it in one place changes it in all, selectors included.
+    pub(crate) fn share(&mut self, places: Vec<Vec<String>>, value: &str) {
+        if places.len() > 1 {
+            self.shared.push(Shared { places, value: value.to_owned() });
+        }
+    }
+
+    /// After a change in place: what was changed in one of the shared places changes in the others.
+    pub(crate) fn spread_shared(&mut self) {
+        let value = &mut self.value;
+        for shared in &mut self.shared {
+            shared.places.retain(|place| field(value, place).is_some());
+            let changed = shared.places.iter().rev().find_map(|place| {
+                let now = node_text(field(value, place)?).into_owned();
+                (now != shared.value).then_some(now)
+            });
+            if let Some(new) = changed {
+                for place in &shared.places {
+                    if let Some(field) = field(value, place) {
+                        *field = Value::String(new.clone());
+                    }
+                }
+                shared.value = new;
+            }
+        }
+        self.shared.retain(|shared| shared.places.len() > 1);
+    }
+
+    /// After the object was rebuilt, nothing is shared any more.
+    pub(crate) fn unshare(&mut self) {
+        self.shared.clear();
+    }
+
+    /// Writes the notes on its origin where kustomize keeps them all the time, so that a patch may remove them.
+    pub(crate) fn show_origin(&mut self) {
+        let (Some(origin), Some(metadata)) = (&self.origin, child_map(&mut self.value, "metadata")) else { return };
+        let annotations = metadata.entry("annotations").or_insert(Value::Null);
+        if annotations.is_null() {
+            *annotations = Value::Object(Map::new());
+        }
+        if let Value::Object(map) = annotations {
+            map.insert(ORIGIN_ANNOTATION.to_owned(), origin.to_yaml(0).into());
+            if !self.transformations.is_empty() {
+                let list: String = self.transformations.iter().map(Origin::to_list_item).collect();
+                map.insert(TRANSFORMATIONS_ANNOTATION.to_owned(), list.into());
+            }
+        }
+    }
+
+    /// Takes the notes that [`Resource::show_origin`] wrote back, as far as they are left.
+    pub(crate) fn hide_origin(&mut self) {
+        let Some(metadata) = self.value.get_mut("metadata").and_then(Value::as_object_mut) else { return };
+        let annotations = metadata.get_mut("annotations").and_then(Value::as_object_mut);
+        let (origin, list) = match annotations {
+            Some(map) => (map.remove(ORIGIN_ANNOTATION), map.remove(TRANSFORMATIONS_ANNOTATION)),
+            None => (None, None),
+        };
+        if metadata.get("annotations").and_then(Value::as_object).is_some_and(Map::is_empty) {
+            metadata.remove("annotations");
+        }
+        if origin.is_none() {
+            self.origin = None;
+        }
+        if list.is_none() {
+            self.transformations.clear();
+        }
+    }
+
     /// Whether names given to both on the way are the same at the end of the chain.
     pub(crate) fn same_affixes(&self, other: &Self, empty_matches: bool) -> bool {
         let same = |a: &[String], b: &[String]| {
@@ -244,6 +325,15 @@ impl Resource {
         };
         same(&self.prefixes, &other.prefixes) && same(&self.suffixes, &other.suffixes)
     }
+}
+
+/// The field at `place`.
+fn field<'a>(value: &'a mut Value, place: &[String]) -> Option<&'a mut Value> {
+    place.iter().try_fold(value, |value, step| match value {
+        Value::Object(map) => map.get_mut(step),
+        Value::Array(list) => list.get_mut(step.parse::<usize>().ok()?),
+        _ => None,
+    })
 }
 
 /// Whether the shorter of the two is how the longer ends.

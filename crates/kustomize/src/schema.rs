@@ -8,13 +8,14 @@ use std::sync::{Arc, OnceLock};
 use sluice_yaml::Value;
 
 /// The types reachable from the kinds' roots.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Schema {
     types: Vec<Type>,
     roots: HashMap<String, usize>,
+    names: HashMap<String, usize>,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 struct Type {
     fields: HashMap<String, Field>,
     /// The type of a map's values.
@@ -85,24 +86,29 @@ impl Schema {
         Some(Node { schema: self, field: Place::Type(index) })
     }
 
+    /// Whether a kind is one of the schema's.
+    pub(crate) fn knows(&self, api_version: &str, kind: &str) -> bool {
+        self.roots.contains_key(&root_key(api_version, kind))
+    }
+
     /// The schema of Kubernetes 1.21.
     pub(crate) fn builtin() -> Arc<Self> {
         static BUILTIN: OnceLock<Arc<Schema>> = OnceLock::new();
         BUILTIN.get_or_init(|| Arc::new(from_table(include_str!("../data/openapi-1.21.txt")))).clone()
     }
 
-    /// A schema from an OpenAPI v2 document (`openapi.path`).
+    /// A schema from an OpenAPI v2 document (`openapi.path`), on top of `base`.
     ///
     /// # Errors
-    /// When the document has no `definitions`.
-    pub(crate) fn from_openapi(document: &Value) -> Result<Self, String> {
+    /// When `definitions` is no map.
+    pub(crate) fn from_openapi(document: &Value, base: Self) -> Result<Self, String> {
         let empty = serde_json::Map::new();
         let definitions = match document.get("definitions") {
             Some(Value::Object(map)) => map,
             None | Some(Value::Null) => &empty,
             Some(_) => return Err("`definitions` is not a map; give an OpenAPI v2 document".to_owned()),
         };
-        let mut reader = Reader { definitions, schema: Self::default(), known: HashMap::new() };
+        let mut reader = Reader { definitions, schema: base };
         for (name, definition) in definitions {
             let index = reader.definition(name);
             for gvk in definition.get("x-kubernetes-group-version-kind").and_then(Value::as_array).into_iter().flatten() {
@@ -129,7 +135,9 @@ fn from_table(table: &str) -> Schema {
         if let Some(head) = line.strip_prefix('@') {
             let index = schema.types.len();
             schema.types.push(Type::default());
-            for root in head.split_once(' ').map_or("", |(_, roots)| roots).split(';').filter(|root| !root.is_empty()) {
+            let mut words = head.split(' ').skip(1);
+            schema.names.insert(words.next().unwrap_or("").to_owned(), index);
+            for root in words.next().unwrap_or("").split(';').filter(|root| !root.is_empty()) {
                 if let Some((api_version, kind)) = root.rsplit_once('/') {
                     schema.roots.insert(root_key(api_version.trim_start_matches('/'), kind), index);
                 }
@@ -152,17 +160,16 @@ fn from_table(table: &str) -> Schema {
 struct Reader<'a> {
     definitions: &'a serde_json::Map<String, Value>,
     schema: Schema,
-    known: HashMap<String, usize>,
 }
 
 impl<'a> Reader<'a> {
     fn definition(&mut self, name: &str) -> usize {
-        if let Some(&index) = self.known.get(name) {
+        if let Some(&index) = self.schema.names.get(name) {
             return index;
         }
         let index = self.schema.types.len();
         self.schema.types.push(Type::default());
-        self.known.insert(name.to_owned(), index);
+        self.schema.names.insert(name.to_owned(), index);
         index
     }
 
@@ -194,7 +201,8 @@ impl<'a> Reader<'a> {
             return Field::default();
         }
         if let Some(name) = schema.get("$ref").and_then(Value::as_str).and_then(|text| text.strip_prefix("#/definitions/")) {
-            let target = self.definitions.contains_key(name).then(|| self.definition(name));
+            let known = self.definitions.contains_key(name) || self.schema.names.contains_key(name);
+            let target = known.then(|| self.definition(name));
             return Field { target, list: None };
         }
         let strategy = schema.get("x-kubernetes-patch-strategy").and_then(Value::as_str);

@@ -21,6 +21,8 @@ pub(crate) struct Session<'a> {
     bytes: Cell<usize>,
     schema: RefCell<Option<Arc<Schema>>>,
     version_set: Cell<bool>,
+    /// Whether the built-in schema was needed before a kustomization brought its own, which then adds to it.
+    builtin_used: Cell<bool>,
 }
 
 impl<'a> Session<'a> {
@@ -34,6 +36,7 @@ impl<'a> Session<'a> {
             bytes: Cell::new(0),
             schema: RefCell::new(None),
             version_set: Cell::new(false),
+            builtin_used: Cell::new(false),
         }
     }
 
@@ -101,7 +104,8 @@ impl<'a> Session<'a> {
             Some(bytes) => {
                 let text = std::str::from_utf8(&bytes).map_err(|_| "the schema is not UTF-8".to_owned())?;
                 let value: Value = sluice_yaml::parse(text, sluice_yaml::Dialect::V2).map_err(|error| error.to_string())?;
-                *self.schema.borrow_mut() = Some(Arc::new(Schema::from_openapi(&value)?));
+                let base = if self.builtin_used.get() { Schema::clone(&Schema::builtin()) } else { Schema::default() };
+                *self.schema.borrow_mut() = Some(Arc::new(Schema::from_openapi(&value, base)?));
                 Ok(())
             }
             None if version.is_empty() => Ok(()),
@@ -113,7 +117,16 @@ impl<'a> Session<'a> {
         }
     }
 
+    /// Notes that an object of this kind was read.
+    pub(crate) fn note_kind(&self, api_version: &str, kind: &str) {
+        // kustomize knows the scope of built-in kinds without the schema, and reads it for any other.
+        if !self.builtin_used.get() && self.schema.borrow().is_none() && !Schema::builtin().knows(api_version, kind) {
+            self.builtin_used.set(true);
+        }
+    }
+
     pub(crate) fn schema(&self) -> Arc<Schema> {
+        self.builtin_used.set(true);
         self.schema.borrow().clone().unwrap_or_else(Schema::builtin)
     }
 }

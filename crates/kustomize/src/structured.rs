@@ -24,11 +24,10 @@ pub(crate) fn edit(source: &str, path: &[String], create: Option<Shape>, set: On
         return Some(out);
     }
     // A scalar is exchanged where it stands, so that the order of keys, comments and layout stay.
-    let spliced = splice(source, path, &before, &value).filter(|new| {
-        sluice_yaml::parse(new, Dialect::V3).is_ok_and(|now| now == value)
-    });
+    let reads = |text: &str| sluice_yaml::parse(text, Dialect::V3).is_ok_and(|now| now == value);
+    let spliced = splice(source, path, &before, &value).filter(|new| reads(new));
     Some(match spliced {
-        Some(new) => new.trim().to_owned(),
+        Some(new) => Some(unindent(&new)).filter(|text| reads(text)).unwrap_or(new).trim().to_owned(),
         None => sluice_yaml::emit(&value).ok()?.trim().to_owned(),
     })
 }
@@ -44,7 +43,11 @@ fn splice(source: &str, path: &[String], before: &Value, after: &Value) -> Optio
     let mark = locate(source, 0, &steps)?;
     let line_start: usize = source.split_inclusive('\n').take(mark.line as usize - 1).map(str::len).sum();
     let line = &source[line_start..];
-    let at = line_start + line.char_indices().nth(mark.column as usize - 1)?.0;
+    let found = line_start + line.char_indices().nth(mark.column as usize - 1)?.0;
+    let at = match steps.last()?.parse::<usize>() {
+        Ok(_) if look_up(before, &owned[..owned.len() - 1]).ok()??.is_array() => found,
+        _ => found + after_key(&source[found..], steps.last()?)?,
+    };
     let rest = &source[at..];
     let (length, replacement) = match rest.as_bytes().first()? {
         b'"' => {
@@ -77,6 +80,47 @@ fn splice(source: &str, path: &[String], before: &Value, after: &Value) -> Optio
         }
     };
     Some(format!("{}{replacement}{}", &source[..at], &source[at + length..]))
+}
+
+/// Where the value begins in a text that begins with `key:`, if it does on that line.
+fn after_key(text: &str, key: &str) -> Option<usize> {
+    let bare = text.trim_start_matches(['"', '\'']);
+    let rest = bare.strip_prefix(key)?.trim_start_matches(['"', '\'']).trim_start_matches(' ').strip_prefix(':')?;
+    let value = rest.trim_start_matches(' ');
+    (!value.starts_with('\n') && !value.is_empty()).then(|| text.len() - value.len())
+}
+
+/// The text as kustomize's printer has it: a list in a map is not indented.
+fn unindent(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    // The map entries that are open: their column as written, and what lists below them moved by.
+    let mut shifts: Vec<(usize, usize)> = Vec::new();
+    for line in text.split_inclusive('\n') {
+        let content = line.trim_start_matches(' ');
+        let column = line.len() - content.len();
+        if content.trim().is_empty() {
+            out.push_str(line);
+            continue;
+        }
+        while shifts.last().is_some_and(|(at, _)| column < *at) {
+            shifts.pop();
+        }
+        let shift = shifts.last().map_or(0, |(_, shift)| *shift);
+        if content.starts_with("- ") && shifts.last().is_none_or(|(at, _)| *at < column) {
+            // Deeper than the entry it belongs to: that entry's column is the nearest smaller one.
+            let parent = out.lines().rev().find(|line| !line.trim().is_empty()).map_or(0, |line| {
+                let inner = line.trim_start_matches([' ']);
+                let dashes = inner.len() - inner.trim_start_matches(['-', ' ']).len();
+                line.len() - inner.len() + dashes
+            });
+            let wanted = parent;
+            let new = (column - shift).saturating_sub(wanted);
+            shifts.push((column, shift + new));
+        }
+        let shift = shifts.last().map_or(0, |(_, shift)| *shift);
+        out.push_str(&line[shift.min(column)..]);
+    }
+    out
 }
 
 /// The path with conditions turned into indices; `None` with wildcards.

@@ -10,6 +10,7 @@ use crate::config::{Config, merged};
 use crate::crds;
 use crate::errors::{Error, Errors, Result};
 use crate::generate::{self, KeyValues};
+use crate::id::{api_version, kind};
 use crate::kustomization::{FILE_NAMES, Kustomization, Var};
 use crate::loader::{Loader, NoFile};
 use crate::objects;
@@ -199,8 +200,10 @@ impl<'a> Target<'a> {
                 self.loader.session.check_objects(gathered.resmap.len() + parsed.len())?;
                 let origin = self.origin.as_ref().map(|origin| origin.append(path));
                 for object in parsed.iter() {
+                    self.loader.session.note_kind(api_version(&object.value), kind(&object.value));
                     let mut resource = Resource::new(object.value.clone());
                     resource.origin.clone_from(&origin);
+                    resource.empty_nulls = object.empty_nulls.clone();
                     gathered.resmap.append(resource).map_err(|error| Error::in_file(&file.path, Some(object.line), error))?;
                 }
                 Ok(())
@@ -289,15 +292,15 @@ impl<'a> Target<'a> {
     fn generators(&self, errors: &mut Vec<Error>) -> Vec<(Resource, Vec<String>)> {
         let k = &self.kustomization;
         let mut made = Vec::new();
-        for (field, kind, list) in
+        for (field, kind_name, list) in
             [("configMapGenerator", "ConfigMap", &k.config_maps), ("secretGenerator", "Secret", &k.secrets)]
         {
-            let origin = self.origin.as_ref().map(|origin| origin.builtin(self.file_name, &format!("{kind}Generator")));
+            let origin = self.origin.as_ref().map(|origin| origin.builtin(self.file_name, &format!("{kind_name}Generator")));
             for (index, args) in list.iter().enumerate() {
                 let steps = [field, &index.to_string()];
                 let values = KeyValues { loader: &self.loader };
                 let args = generate::with_global_options(args, k.generator_options.as_ref());
-                match generate::make(kind, &args, &values) {
+                match generate::make(kind_name, &args, &values) {
                     Ok(mut resource) => {
                         resource.origin.clone_from(&origin);
                         made.push((resource, steps.iter().map(|&step| step.to_owned()).collect()));

@@ -1,6 +1,7 @@
 //! `vars`: `$(NAME)` in certain fields stands for another object's field.
 
-use std::collections::HashMap;
+use std::cell::RefCell;
+use std::collections::{HashMap, HashSet};
 
 use sluice_yaml::Value;
 
@@ -57,14 +58,18 @@ pub(crate) fn mark(resmap: &mut ResMap, var: &Var) -> Result<(), String> {
 }
 
 /// Puts the values in.
-pub(crate) fn resolve(resmap: &mut ResMap, vars: &[Var], fields: &[FieldSpec]) -> Result<(), String> {
+///
+/// # Errors
+/// When a variable has no object or field.
+pub(crate) fn resolve(resmap: &mut ResMap, vars: &[Var], fields: &[FieldSpec]) -> Result<Vec<String>, String> {
     let mut values = HashMap::new();
     for var in vars {
         values.insert(var.name.as_str(), value_of(resmap, var)?);
     }
     if values.is_empty() {
-        return Ok(());
+        return Ok(Vec::new());
     }
+    let values = Values { values, used: RefCell::default() };
     for resource in resmap.all_mut() {
         for field in fields.iter().filter(|field| field.matches(&resource.value)).collect::<Vec<_>>() {
             field
@@ -72,7 +77,29 @@ pub(crate) fn resolve(resmap: &mut ResMap, vars: &[Var], fields: &[FieldSpec]) -
                 .map_err(|error| format!("{}: {error}", resource.id()))?;
         }
     }
-    Ok(())
+    let used = values.used.borrow();
+    Ok(vars.iter().map(|var| &var.name).filter(|name| !used.contains(*name)).cloned().collect())
+}
+
+/// Values of variables, and which of them were asked for.
+struct Values<'v> {
+    values: HashMap<&'v str, Value>,
+    used: RefCell<HashSet<String>>,
+}
+
+impl Values<'_> {
+    /// The value, if it is one that can be put into a text.
+    fn scalar(&self, name: &str) -> Option<&Value> {
+        let value = self.values.get(name)?;
+        if matches!(value, Value::Object(_) | Value::Array(_) | Value::Null) {
+            return None;
+        }
+        let mut used = self.used.borrow_mut();
+        if !used.contains(name) {
+            used.insert(name.to_owned());
+        }
+        Some(value)
+    }
 }
 
 fn value_of(resmap: &ResMap, var: &Var) -> Result<Value, String> {
@@ -95,7 +122,7 @@ fn value_of(resmap: &ResMap, var: &Var) -> Result<Value, String> {
         .ok_or_else(|| format!("field `{}` of var `{}` not found in {}", var.field_path, var.name, resource.id()))
 }
 
-fn expand_in(node: &mut Value, values: &HashMap<&str, Value>) -> Result<(), String> {
+fn expand_in(node: &mut Value, values: &Values<'_>) -> Result<(), String> {
     match node {
         Value::String(text) => *node = expand(text, values),
         Value::Object(map) => {
@@ -119,8 +146,7 @@ fn expand_in(node: &mut Value, values: &HashMap<&str, Value>) -> Result<(), Stri
 }
 
 /// `$(NAME)` becomes the value, `$$` a dollar; a text that is nothing but `$(NAME)` takes the value's type.
-fn expand(text: &str, values: &HashMap<&str, Value>) -> Value {
-    let scalar = |name: &str| values.get(name).filter(|value| !matches!(value, Value::Object(_) | Value::Array(_) | Value::Null));
+fn expand(text: &str, values: &Values<'_>) -> Value {
     let mut out = String::with_capacity(text.len());
     let mut rest = text;
     while let Some(at) = rest.find('$') {
@@ -134,7 +160,7 @@ fn expand(text: &str, values: &HashMap<&str, Value>) -> Value {
             out.push('$');
             rest = after;
         } else if let Some((name, after)) = after.strip_prefix('(').and_then(|open| open.split_once(')')) {
-            match scalar(name) {
+            match values.scalar(name) {
                 Some(value) if text.len() == name.len() + 3 => return value.clone(),
                 Some(value) => out.push_str(&node_text(value)),
                 None => out.extend(["$(", name, ")"]),
@@ -162,6 +188,7 @@ mod tests {
     #[track_caller]
     fn check(text: &str, want: &Value) {
         let values = HashMap::from([("A", json!("x")), ("N", json!(5)), ("M", json!({}))]);
+        let values = Values { values, used: RefCell::default() };
         assert_eq!(expand(text, &values), *want);
     }
 

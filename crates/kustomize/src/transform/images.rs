@@ -14,6 +14,9 @@ pub(crate) fn run(resmap: &mut ResMap, image: &Image, fields: &[FieldSpec]) -> R
         if resource.kind() == "CustomResourceDefinition" {
             continue;
         }
+        // kustomize looks for containers anywhere first, and then goes by the field specs.
+        anywhere(&mut resource.value, &|text| pattern.matches(text).then(|| renamed(text, image)))
+            .map_err(|error| format!("{}: {error}", resource.id()))?;
         for field in fields.iter().filter(|field| field.matches(&resource.value)).collect::<Vec<_>>() {
             let set = &mut |value: &mut Value| match value {
                 Value::String(text) => {
@@ -31,6 +34,40 @@ pub(crate) fn run(resmap: &mut ResMap, image: &Image, fields: &[FieldSpec]) -> R
         }
     }
     Ok(())
+}
+
+/// Renames the images of `containers` and `initContainers` at any depth.
+fn anywhere(value: &mut Value, rename: &dyn Fn(&str) -> Option<String>) -> Result<(), String> {
+    match value {
+        Value::Array(list) => list.iter_mut().try_for_each(|element| anywhere(element, rename)),
+        Value::Object(map) => {
+            for (key, value) in map.iter_mut() {
+                anywhere(value, rename)?;
+                let (true, Value::Array(containers)) = (matches!(key.as_str(), "containers" | "initContainers"), value) else {
+                    continue;
+                };
+                for container in containers {
+                    match container {
+                        Value::Null => {}
+                        Value::Object(container) => match container.get_mut("image") {
+                            Some(Value::String(text)) => {
+                                if let Some(new) = rename(text) {
+                                    *text = new;
+                                }
+                            }
+                            Some(Value::Object(_) | Value::Array(_)) => {
+                                return Err(format!("`image` in `{key}` is a map or a list; a name is wanted"));
+                            }
+                            _ => {}
+                        },
+                        _ => return Err(format!("an element of `{key}` is no map")),
+                    }
+                }
+            }
+            Ok(())
+        }
+        _ => Ok(()),
+    }
 }
 
 /// A name to compare with; kustomize takes it as a regular expression.

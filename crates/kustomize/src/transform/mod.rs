@@ -22,6 +22,7 @@ use crate::order;
 use crate::origin::Origin;
 use crate::replacements::{self, Replacements};
 use crate::resmap::ResMap;
+use crate::resource::Resource;
 use crate::session::Session;
 
 pub(crate) use labels::set_labels;
@@ -50,6 +51,7 @@ pub(crate) enum Action {
     Namespace { namespace: String, fields: Vec<FieldSpec>, unset_only: bool, subjects: Subjects },
     Prefix { prefix: String, fields: Vec<FieldSpec> },
     Suffix { suffix: String, fields: Vec<FieldSpec> },
+    Affixes { prefix: String, suffix: String, fields: Vec<FieldSpec> },
     Labels { labels: BTreeMap<String, String>, fields: Arc<[FieldSpec]> },
     Annotations { annotations: BTreeMap<String, String>, fields: Arc<[FieldSpec]> },
     Replicas { replica: Replica, fields: Vec<FieldSpec> },
@@ -66,6 +68,20 @@ impl Step {
     /// # Errors
     /// A message for the user, without file and field.
     pub(crate) fn run(&self, resmap: &mut ResMap, session: &Session<'_>) -> Result<(), String> {
+        self.act(resmap, session)?;
+        match &self.action {
+            Action::StrategicMerge(_)
+            | Action::Patch(_)
+            | Action::Labels { .. }
+            | Action::Annotations { .. }
+            | Action::Replacements(_)
+            | Action::ValueAdd(_) => resmap.contents_mut().iter_mut().for_each(Resource::spread_shared),
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn act(&self, resmap: &mut ResMap, session: &Session<'_>) -> Result<(), String> {
         match &self.action {
             Action::StrategicMerge(patch) => patch.run(resmap, session),
             Action::Patch(patch) => patch.run(resmap, session),
@@ -75,6 +91,10 @@ impl Step {
             }
             Action::Prefix { prefix, fields } => names::prefix(resmap, prefix, fields),
             Action::Suffix { suffix, fields } => names::suffix(resmap, suffix, fields),
+            Action::Affixes { prefix, suffix, fields } => {
+                names::prefix(resmap, prefix, fields)?;
+                names::suffix(resmap, suffix, fields)
+            }
             Action::Labels { labels, fields } => labels::run(resmap, labels, fields),
             Action::Annotations { annotations, fields } => labels::run(resmap, annotations, fields),
             Action::Replicas { replica, fields } => replicas::run(resmap, replica, fields),

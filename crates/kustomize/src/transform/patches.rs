@@ -3,7 +3,7 @@
 use std::cell::Cell;
 
 use sluice_object::patch;
-use sluice_yaml::{Dialect, Value};
+use sluice_yaml::{Dialect, Map, Value};
 
 use crate::errors::Error;
 use crate::kustomization::{Patch, Selector};
@@ -157,7 +157,15 @@ fn apply_merge(
         }
         let (name, namespace) = (resource.name().into_owned(), resource.namespace().into_owned());
         let kind = resource.kind().to_owned();
-        merge(&mut resource.value, &value, &schema).map_err(|error| format!("{kind} `{name}`: {error}"))?;
+        let tracked = resource.origin.is_some();
+        if tracked {
+            resource.show_origin();
+        }
+        let empty_nulls = resource.empty_nulls.clone();
+        merge(&mut resource.value, &value, &schema, &empty_nulls).map_err(|error| format!("{kind} `{name}`: {error}"))?;
+        if tracked {
+            resource.hide_origin();
+        }
         if resource.value.is_object() {
             if !patch.allow_kind_change {
                 resource.set_kind(&kind);
@@ -191,8 +199,21 @@ fn apply_json(resmap: &mut ResMap, selected: &[usize], operations: &Value, store
         if store {
             resource.store_previous();
         }
+        let tracked = resource.origin.is_some();
+        if tracked {
+            resource.show_origin();
+        } else if !resource.previous.is_empty() || resource.needs_hash {
+            // kustomize has notes there, so that a patch can add to annotations although the object has none.
+            if let Some(metadata) = child_map(&mut resource.value, "metadata") {
+                metadata.entry("annotations").or_insert_with(|| Value::Object(Map::new()));
+            }
+        }
         resource.value = json_patch(resource.value.take(), operations).map_err(|error| format!("{shown}: {error}"))?;
         through_floats(&mut resource.value);
+        resource.unshare();
+        if tracked {
+            resource.hide_origin();
+        }
         renamed |= store || resource.id().key() != id;
     }
     if renamed {
