@@ -143,6 +143,7 @@ fn finish(mut gathered: Gathered, target: &Target<'_>, session: &Session<'_>) ->
     let mut list = gathered.resmap.into_list();
     for resource in &mut list {
         resource.finish_annotations(origins, transformations);
+        scalar::fold_next_lines(&mut resource.value);
     }
     Ok(list.into_iter().map(|resource| resource.value).collect())
 }

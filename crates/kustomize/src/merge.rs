@@ -27,8 +27,9 @@ pub(crate) fn merge(
     patch: &Value,
     schema: &Schema,
     empty_nulls: &[Vec<String>],
+    plain_texts: &mut Vec<Vec<String>>,
 ) -> Result<(), String> {
-    let mut merger = Merger { schema, empty_nulls, path: Vec::new() };
+    let mut merger = Merger { schema, empty_nulls, plain_texts, path: Vec::new() };
     let kept = merger.walk(object, Patch::Value(patch), None).map_err(|error| {
         let path = crate::errors::dotted(&merger.path);
         if path.is_empty() { error } else { format!("{path}: {error}") }
@@ -43,6 +44,8 @@ struct Merger<'s> {
     schema: &'s Schema,
     /// Fields of the object that were written without a value (`key:`): unlike a written `null` they do not stay.
     empty_nulls: &'s [Vec<String>],
+    /// Texts that took the place of a number or boolean, and with it its lack of quotes.
+    plain_texts: &'s mut Vec<Vec<String>>,
     /// Where the walk is; after an error, where it happened.
     path: Vec<String>,
 }
@@ -119,7 +122,7 @@ impl<'s> Merger<'s> {
             Shape::Scalar => {
                 match patch {
                     Patch::Value(Value::Null) => return Ok(false),
-                    Patch::Value(value) => set_scalar(dest, value),
+                    Patch::Value(value) => self.set_scalar(dest, value),
                     Patch::Nothing | Patch::Same => {}
                 }
                 Ok(true)
@@ -136,6 +139,22 @@ impl<'s> Merger<'s> {
                 },
             },
         }
+    }
+
+    /// A patch's scalar takes the quotes of the one it replaces: a number in the place of a quoted string becomes one.
+    fn set_scalar(&mut self, dest: &mut Value, value: &Value) {
+        *dest = match (&*dest, value) {
+            (Value::String(old), Value::Number(_) | Value::Bool(_))
+                if needs_quotes(old) && !self.plain_texts.contains(&self.path) =>
+            {
+                Value::String(node_text(value).into_owned())
+            }
+            (Value::Number(_) | Value::Bool(_), Value::String(_)) => {
+                self.plain_texts.push(self.path.clone());
+                value.clone()
+            }
+            _ => value.clone(),
+        };
     }
 
     /// The schema of an object inside of another, which names its own kind.
@@ -171,11 +190,11 @@ impl<'s> Merger<'s> {
                 gone.push(key.clone());
             }
         }
-        for key in gone {
-            fields.remove(&key);
+        for key in &gone {
+            fields.remove(key);
         }
         for (key, value) in from.into_iter().flatten().filter(|(key, _)| *key != DIRECTIVE) {
-            if fields.contains_key(key) || value.is_null() {
+            if fields.contains_key(key) || value.is_null() || gone.contains(key) {
                 continue;
             }
             let mut new = Value::Null;
@@ -331,16 +350,6 @@ impl<'s> Merger<'s> {
         }
         Ok(work.finish(keys))
     }
-}
-
-/// A patch's scalar takes the quotes of the one it replaces: a number in the place of a quoted string becomes one.
-fn set_scalar(dest: &mut Value, value: &Value) {
-    *dest = match (&*dest, value) {
-        (Value::String(old), Value::Number(_) | Value::Bool(_)) if needs_quotes(old) => {
-            Value::String(node_text(value).into_owned())
-        }
-        _ => value.clone(),
-    };
 }
 
 fn is_empty_map(value: &Value) -> bool {

@@ -260,6 +260,9 @@ pub(crate) fn take_metadata(resource: &mut Resource, old: &Resource) {
     resource.allow_name_change = old.allow_name_change;
     resource.allow_kind_change = old.allow_kind_change;
     resource.vars.clone_from(&old.vars);
+    if resource.transformations.is_empty() {
+        resource.transformations.clone_from(&old.transformations);
+    }
 }
 
 fn merge_data(resource: &mut Resource, old: &Resource, field: &str) {

@@ -30,6 +30,8 @@ pub(crate) struct Resource {
     shared: Vec<Shared>,
     /// Fields that were written without any value, which a merge takes away.
     pub(crate) empty_nulls: Arc<[Vec<String>]>,
+    /// Texts that a patch put in the place of numbers: see the merge.
+    pub(crate) plain_texts: Vec<Vec<String>>,
 }
 
 /// Places in an object that hold one and the same scalar.

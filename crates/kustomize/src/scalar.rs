@@ -65,9 +65,43 @@ pub(crate) fn needs_quotes(text: &str) -> bool {
     !matches!(plain(text), Value::String(_))
 }
 
+/// kustomize prints through JSON read as YAML, where U+0085 is the end of a line inside of quotes: one becomes a space,
+/// more of them one line end fewer, and spaces around them go.
+pub(crate) fn fold_next_lines(value: &mut Value) {
+    match value {
+        Value::Object(map) => map.values_mut().for_each(fold_next_lines),
+        Value::Array(list) => list.iter_mut().for_each(fold_next_lines),
+        Value::String(text) if text.contains('\u{85}') => *text = folded(text),
+        _ => {}
+    }
+}
+
+fn folded(text: &str) -> String {
+    let is_gap = |c: char| c == ' ' || c == '\u{85}';
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(start) = rest.find('\u{85}') {
+        out.push_str(rest[..start].trim_end_matches(' '));
+        let end = rest[start..].find(|c| !is_gap(c)).map_or(rest.len(), |length| start + length);
+        let breaks = rest[start..end].matches('\u{85}').count();
+        out.push_str(if breaks == 1 { " " } else { "" });
+        out.extend(std::iter::repeat_n('\n', breaks - 1));
+        rest = &rest[end..];
+    }
+    out.push_str(rest);
+    out
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn next_line_characters_fold() {
+        assert_eq!(folded("a \u{85} b"), "a b");
+        assert_eq!(folded("a\u{85}\u{85}b"), "a\nb");
+        assert_eq!(folded("x\n\u{85}y"), "x\n y");
+    }
 
     #[test]
     fn a_plain_scalar_is_what_yaml_makes_of_it() {

@@ -162,7 +162,9 @@ fn apply_merge(
             resource.show_origin();
         }
         let empty_nulls = resource.empty_nulls.clone();
-        merge(&mut resource.value, &value, &schema, &empty_nulls).map_err(|error| format!("{kind} `{name}`: {error}"))?;
+        let mut plain_texts = std::mem::take(&mut resource.plain_texts);
+        merge(&mut resource.value, &value, &schema, &empty_nulls, &mut plain_texts).map_err(|error| format!("{kind} `{name}`: {error}"))?;
+        resource.plain_texts = plain_texts;
         if tracked {
             resource.hide_origin();
         }
