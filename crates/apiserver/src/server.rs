@@ -104,7 +104,7 @@ pub async fn start(config: Config) -> Result<Server, StartError> {
     let mut tasks = JoinSet::new();
     tasks.spawn(controllers::run(core.clone(), stop.clone()));
     if config.simulate {
-        tasks.spawn(simulate::run(core.clone(), stop.clone()));
+        tasks.spawn(simulate::run(core.clone(), simulate::Options::default(), stop.clone()));
     }
     if config.data_dir.is_some() {
         tasks.spawn(keep_synced(core.clone(), stop.clone()));

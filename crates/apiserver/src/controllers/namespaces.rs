@@ -69,8 +69,7 @@ pub fn aggregate(core: &Core) {
             for selector in selectors {
                 let Ok(selector) = sluice_object::selector::LabelSelector::from_object(selector) else { continue };
                 for (other, other_value) in roles.iter().zip(&values) {
-                    let labels = other.labels().iter().map(|(k, v)| (k.to_string(), v.as_ref().into())).collect();
-                    if other.name() != object.name() && selector.matches(Some(&labels)) {
+                    if other.name() != object.name() && selector.matches_with(|key| other.label(key)) {
                         for rule in other_value["rules"].as_array().into_iter().flatten() {
                             if !rules.contains(rule) {
                                 rules.push(rule.clone());

@@ -65,14 +65,29 @@ pub fn validate(object: &Value) -> Vec<FieldError> {
         }
         let at = if one { "spec.validation.openAPIV3Schema".to_owned() } else { format!("spec.versions[{index}].schema.openAPIV3Schema") };
         match Schema::from_crd(schema) {
-            Ok(schema) => errors.extend(super::value::check_rules(schema.root(), &at)),
+            Ok(schema) => errors.extend(super::rules::check_rules(schema.root(), &at)),
             Err(found) => errors.extend(found.into_iter().map(|error| from_schema(&at, &error))),
         }
     }
     errors
 }
 
+/// An error of the schema, put where the schema lies.
 fn from_schema(at: &str, error: &sluice_object::schema::SchemaError) -> FieldError {
-    let _ = at;
-    FieldError::invalid_unshown(at, error.to_string())
+    let below = error.field.strip_prefix("openAPIV3Schema").unwrap_or(&error.field);
+    let field = format!("{at}{below}");
+    // The message has its class in front: "Required value: why".
+    let detail = error.message.split_once(": ").map_or("", |(_, detail)| detail);
+    match error.reason {
+        "FieldValueRequired" => FieldError::required(field, detail),
+        "FieldValueForbidden" => FieldError::forbidden(field, detail),
+        "FieldValueNotSupported" => {
+            let (value, detail) = detail.split_once(": ").unwrap_or((detail, ""));
+            FieldError { kind: crate::field::Kind::NotSupported, field, value: Some(value.into()), detail: detail.into() }
+        }
+        _ => {
+            let (value, detail) = detail.split_once(": ").unwrap_or((detail, ""));
+            FieldError::invalid_as(field, value, detail)
+        }
+    }
 }

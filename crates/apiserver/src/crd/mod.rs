@@ -1,6 +1,8 @@
 //! CustomResourceDefinitions: from the object to a served kind.
 
 mod definition;
+mod formats;
+mod rules;
 mod structural;
 mod value;
 
@@ -28,7 +30,7 @@ pub struct Custom {
     /// JSON paths of `selectableFields`.
     pub selectable: Vec<String>,
     /// The rules of the schema, compiled when first needed.
-    pub rules: value::Rules,
+    pub rules: rules::Rules,
     /// Whether the version is deprecated, and what users are told.
     pub deprecated: Option<String>,
     /// The version's `openAPIV3Schema`, as written.
@@ -174,7 +176,7 @@ fn served_by(core: &Core, definition: &Value) -> Vec<Served> {
             scale,
             columns: version["additionalPrinterColumns"].as_array().cloned().unwrap_or_default(),
             selectable: selectable.map(|f| text(&f["jsonPath"])).collect(),
-            rules: value::Rules::default(),
+            rules: rules::Rules::default(),
             deprecated,
             schema: Arc::new(written),
         };

@@ -145,7 +145,7 @@ impl Scanner<'_> {
     }
 
     fn number(&mut self) -> Result<(), Stop> {
-        let mut digits = |scanner: &mut Self, context: &str| -> Result<(), Stop> {
+        let digits = |scanner: &mut Self, context: &str| -> Result<(), Stop> {
             let first = *scanner.bytes.get(scanner.at).ok_or(Stop::End)?;
             if !first.is_ascii_digit() {
                 return Err(Stop::At(first, context.into()));

@@ -6,11 +6,11 @@ use crate::field::FieldError;
 use crate::kinds::Served;
 use crate::names;
 
-const EMPTY: &Map<String, Value> = &Map::new();
+static EMPTY: std::sync::LazyLock<Map<String, Value>> = std::sync::LazyLock::new(Map::new);
 
 /// `metadata` of an object.
 pub fn of(object: &Value) -> &Map<String, Value> {
-    object.get("metadata").and_then(Value::as_object).unwrap_or(EMPTY)
+    object.get("metadata").and_then(Value::as_object).unwrap_or(&EMPTY)
 }
 
 /// `metadata` of an object, made when it is missing.

@@ -126,16 +126,23 @@ fn patched(target: Target<'_>, kind: PatchKind, old: &Value, patch: &Body, core:
     let _ = core;
     let node = target.served.schema.root();
     let result = match kind {
-        PatchKind::Json => patches::json(old, &patch.value),
-        PatchKind::Merge => patches::merge(old, &patch.value),
-        PatchKind::Strategic => patches::strategic(old, &patch.value, node),
+        PatchKind::Json => patches::json(old.clone(), &patch.value),
+        PatchKind::Merge => patches::merge(old.clone(), &patch.value),
+        PatchKind::Strategic => patches::strategic(old.clone(), &patch.value, node),
         PatchKind::Apply => unreachable!("apply has its own way"),
     };
     result.map_err(|error| {
+        use patches::PatchError;
         let text = error.to_string();
-        match kind {
-            PatchKind::Json => ApiError { code: 422, reason: "Invalid", message: format!("the server rejected our request due to an error in our request: {text}"), details: Some(Box::default()) },
-            _ => ApiError::bad_request(text),
+        match error {
+            PatchError::Malformed(_) => ApiError::bad_request(text),
+            PatchError::TooLarge { .. } => ApiError::new(413, "RequestEntityTooLarge", text),
+            PatchError::Unfit(_) | PatchError::Conflict(_) => ApiError {
+                code: 422,
+                reason: "Invalid",
+                message: format!("the server rejected our request due to an error in our request: {text}"),
+                details: Some(Box::default()),
+            },
         }
     })
 }

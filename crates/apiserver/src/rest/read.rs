@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 use sluice_object::selector::LabelSelector;
 
 use crate::core::Core;
@@ -93,9 +93,7 @@ impl Selectors {
     /// Whether `object` is selected.
     pub fn admit(&self, served: &Served, object: &Object) -> bool {
         if let Some(selector) = &self.labels {
-            let labels: Map<String, Value> =
-                object.labels().iter().map(|(k, v)| (k.to_string(), v.as_ref().into())).collect();
-            if !selector.matches(Some(&labels)) {
+            if !selector.matches_with(|key| object.label(key)) {
                 return false;
             }
         }

@@ -126,8 +126,8 @@ pub fn patch_scale(
 ) -> Result<Outcome, ApiError> {
     write_scale(core, target, context, |scale| {
         let result = match kind {
-            PatchKind::Json => sluice_object::patch::json(&scale, patch),
-            PatchKind::Merge | PatchKind::Strategic | PatchKind::Apply => sluice_object::patch::merge(&scale, patch),
+            PatchKind::Json => sluice_object::patch::json(scale, patch),
+            PatchKind::Merge | PatchKind::Strategic | PatchKind::Apply => sluice_object::patch::merge(scale, patch),
         };
         result.map_err(|error| ApiError::bad_request(error.to_string()))
     })
@@ -271,9 +271,8 @@ pub fn evict(core: &Core, target: Target<'_>, body: &Body, context: &Context) ->
             let Ok(selector) = sluice_object::selector::LabelSelector::from_object(&value["spec"]["selector"]) else {
                 continue;
             };
-            let labels = pod.labels().iter().map(|(k, v)| (k.to_string(), v.as_ref().into())).collect();
             let allowed = value["status"]["disruptionsAllowed"].as_i64().unwrap_or(0);
-            if selector.matches(Some(&labels)) && allowed < 1 {
+            if selector.matches_with(|key| pod.label(key)) && allowed < 1 {
                 let needs = value["status"]["desiredHealthy"].as_i64().unwrap_or(0);
                 let has = value["status"]["currentHealthy"].as_i64().unwrap_or(0);
                 return Err(ApiError {
