@@ -97,7 +97,9 @@ impl Config {
 
     pub(crate) fn add_reference(&mut self, reference: &NameReference) -> Result<(), String> {
         match self.name_reference.iter_mut().find(|old| old.target == reference.target) {
-            Some(old) => merge_all(&mut old.fields, &reference.fields).map_err(|error| format!("nameReference: {error}")),
+            Some(old) => {
+                merge_all(&mut old.fields, &reference.fields).map_err(|error| format!("nameReference: {error}"))
+            }
             None => {
                 self.name_reference.push(reference.clone());
                 Ok(())

@@ -22,7 +22,8 @@ pub(crate) fn config(document: &Value) -> Result<Config, String> {
         let Some(properties) = properties(definition) else { continue };
         if ["kind", "apiVersion", "metadata"].iter().all(|key| properties.contains_key(*key)) {
             let kind = name.rsplit('.').next().unwrap_or(name).to_owned();
-            let mut walk = Walk { definitions, gvk: Gvk { kind, ..Gvk::default() }, config: &mut config, budget: 100_000 };
+            let mut walk =
+                Walk { definitions, gvk: Gvk { kind, ..Gvk::default() }, config: &mut config, budget: 100_000 };
             walk.definition(name, &mut Vec::new())?;
         }
     }

@@ -64,7 +64,8 @@ impl FieldSpec {
     pub(crate) fn visit_at(&self, object: &mut Value, create: Create, set: SetterAt<'_>) -> Result<(), String> {
         let create = if self.create { create } else { Create::Nothing };
         let mut at = Vec::new();
-        walk(object, &self.steps, create, &mut at, set).map_err(|error| format!("considering field `{}`: {error}", self.path))
+        walk(object, &self.steps, create, &mut at, set)
+            .map_err(|error| format!("considering field `{}`: {error}", self.path))
     }
 }
 
@@ -158,7 +159,9 @@ pub(crate) fn set_entry(value: &mut Value, key: &str, new: &str) -> Result<(), S
     match value {
         Value::Object(map) => {
             if !map.contains_key(key) && needs_quotes(key) {
-                return Err(format!("`{key}` cannot be a new key: kustomize writes it without quotes, so it is no text"));
+                return Err(format!(
+                    "`{key}` cannot be a new key: kustomize writes it without quotes, so it is no text"
+                ));
             }
             map.insert(key.to_owned(), Value::String(new.to_owned()));
             Ok(())
@@ -173,9 +176,8 @@ pub(crate) fn set_entry(value: &mut Value, key: &str, new: &str) -> Result<(), S
 /// # Errors
 /// When the one that covers it differs in `create`.
 pub(crate) fn merge_one(list: &mut Vec<FieldSpec>, spec: &FieldSpec) -> Result<(), String> {
-    let covers = |old: &FieldSpec| {
-        old.path == spec.path && spec.gvk.selects(&old.gvk.group, &old.gvk.version, &old.gvk.kind)
-    };
+    let covers =
+        |old: &FieldSpec| old.path == spec.path && spec.gvk.selects(&old.gvk.group, &old.gvk.version, &old.gvk.kind);
     match list.iter().find(|old| covers(old)) {
         Some(old) if old.create != spec.create => Err(format!(
             "conflicting field specs for `{}` of {}: one has `create: {}`, the other not; use the same or leave one out",

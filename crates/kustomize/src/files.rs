@@ -127,10 +127,9 @@ impl Files for Disk {
         let clean = join("", path).map_err(|_| FileError::Outside(path.to_owned()))?;
         let full = fs::canonicalize(self.full(&clean)).map_err(|error| Self::fail(path, &error))?;
         let inside = full.strip_prefix(&self.root).map_err(|_| FileError::Outside(path.to_owned()))?;
-        let text = inside.to_str().ok_or_else(|| FileError::Other {
-            path: path.to_owned(),
-            reason: "the name is not UTF-8".to_owned(),
-        })?;
+        let text = inside
+            .to_str()
+            .ok_or_else(|| FileError::Other { path: path.to_owned(), reason: "the name is not UTF-8".to_owned() })?;
         Ok(text.replace(std::path::MAIN_SEPARATOR, "/"))
     }
 

@@ -137,8 +137,7 @@ fn existing(files: &dyn Files, folder: &str, reads: &mut Reads) -> Result<Option
         let bytes = files.read(&resolved).map_err(|error| Error::new(error.to_string()))?;
         reads.note(&path, Seen::File(crate::cache::digest(&bytes)));
         let text = std::str::from_utf8(&bytes).map_err(|_| Error::in_file(&path, None, "not UTF-8"))?;
-        let value =
-            parse(text, Dialect::V2).map_err(|error| Error::in_file(&path, Some(error.line), error.message))?;
+        let value = parse(text, Dialect::V2).map_err(|error| Error::in_file(&path, Some(error.line), error.message))?;
         return match value {
             Value::Object(map) => Ok(Some(map)),
             Value::Null => Ok(Some(Map::new())),
@@ -149,12 +148,7 @@ fn existing(files: &dyn Files, folder: &str, reads: &mut Reads) -> Result<Option
 }
 
 /// A kustomization of all YAML files below the folder; folders with an own kustomization are taken as they are.
-fn generate(
-    files: &dyn Files,
-    folder: &str,
-    limits: &Limits,
-    reads: &mut Reads,
-) -> Result<Map<String, Value>, Errors> {
+fn generate(files: &dyn Files, folder: &str, limits: &Limits, reads: &mut Reads) -> Result<Map<String, Value>, Errors> {
     let mut walk = Walk { files, folder, limits, reads, resources: Vec::new(), errors: Vec::new(), seen: 0 };
     walk.folder(folder, 0)?;
     if !walk.errors.is_empty() {
@@ -281,7 +275,8 @@ pub fn set_common_metadata(objects: &mut [Value], labels: &Map<String, Value>, a
             if entries.is_empty() {
                 continue;
             }
-            let metadata = crate::resource::child_map(object, "metadata").map(|map| map.entry(field).or_insert(Value::Null));
+            let metadata =
+                crate::resource::child_map(object, "metadata").map(|map| map.entry(field).or_insert(Value::Null));
             if let Some(slot) = metadata {
                 if !slot.is_object() {
                     *slot = Value::Object(Map::new());
@@ -328,7 +323,10 @@ mod tests {
     #[test]
     fn the_spec_wins_over_the_file() {
         let files = tree(&[
-            ("app/kustomization.yaml", "namespace: x\nresources: [a.yaml]\nimages: [{name: i, newTag: v1, newName: n}]"),
+            (
+                "app/kustomization.yaml",
+                "namespace: x\nresources: [a.yaml]\nimages: [{name: i, newTag: v1, newName: other}]",
+            ),
             ("app/a.yaml", CONFIG_MAP),
         ]);
         let spec = Spec {
@@ -338,7 +336,7 @@ mod tests {
             ..Spec::default()
         };
         let prepared = spec.apply(&files, "app", &Limits::default()).unwrap();
-        assert_eq!(prepared.kustomization["images"], json!([{"name": "i", "newName": "n", "digest": "sha256:a"}]));
+        assert_eq!(prepared.kustomization["images"], json!([{"name": "i", "newName": "other", "digest": "sha256:a"}]));
         let options = Options { kustomization: Some(prepared.kustomization), ..Options::default() };
         let built = build(&files, "app", &options).unwrap();
         assert_eq!(built.objects[0]["metadata"], json!({"name": "p-a", "namespace": "y"}));

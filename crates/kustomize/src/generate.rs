@@ -61,7 +61,8 @@ pub(crate) fn make(kind: &str, args: &GeneratorArgs, values: &KeyValues<'_, '_>)
     if kind == "Secret" {
         let secret_type = if args.secret_type.is_empty() { "Opaque" } else { &args.secret_type };
         object["type"] = secret_type.into();
-        let data: Map<String, Value> = data.into_iter().map(|(key, bytes)| (key, base64_lines(&bytes).into())).collect();
+        let data: Map<String, Value> =
+            data.into_iter().map(|(key, bytes)| (key, base64_lines(&bytes).into())).collect();
         object["data"] = data.into();
     } else {
         for (key, bytes) in data {
@@ -97,7 +98,11 @@ pub(crate) fn make(kind: &str, args: &GeneratorArgs, values: &KeyValues<'_, '_>)
 /// kustomize writes multi-line text as a block, and a block cannot begin with a tab.
 fn is_tab_trouble(text: &str) -> bool {
     let plain = |c: char| c == '\t' || c == '\n' || !c.is_control();
-    text.starts_with('\t') && text.contains('\n') && !text.contains(" \n") && !text.ends_with(' ') && text.chars().all(plain)
+    text.starts_with('\t')
+        && text.contains('\n')
+        && !text.contains(" \n")
+        && !text.ends_with(' ')
+        && text.chars().all(plain)
 }
 
 /// Base64, cut into lines of 70 where it is longer, as kustomize writes it.

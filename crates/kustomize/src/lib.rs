@@ -15,7 +15,7 @@
 //! let mut files = TreeBuilder::new(Limits::default());
 //! files.file("app/kustomization.yaml", "namePrefix: web-\nconfigMapGenerator: [{name: a, literals: [k=v]}]\n", false)?;
 //! let build = build(&files.build(), "app", &Options::default())?;
-//! assert_eq!(build.objects[0]["metadata"]["name"], "web-a-kb2fg5gft5");
+//! assert_eq!(build.objects[0]["metadata"]["name"], "web-a-bdg947hgcc");
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 

@@ -115,7 +115,9 @@ impl<'a> Loader<'a> {
         let refused = |message: String| NoFile::Refused(Error::new(message));
         let joined = if path.starts_with('/') {
             let inside = self.files().absolute(path);
-            inside.ok_or_else(|| refused(format!("`{path}` is an absolute path; give one relative to the kustomization")))?
+            inside.ok_or_else(|| {
+                refused(format!("`{path}` is an absolute path; give one relative to the kustomization"))
+            })?
         } else {
             join(&self.root, path).map_err(|error| refused(format!("{error}; keep to paths inside of the source")))?
         };
@@ -129,7 +131,10 @@ impl<'a> Loader<'a> {
         })?;
         if self.files().is_dir(&resolved) {
             self.note(&joined, Seen::Folder);
-            return Err(NoFile::Absent(Error::new(format!("`{}` is a folder; a file is wanted", self.shown_joined(&joined)))));
+            return Err(NoFile::Absent(Error::new(format!(
+                "`{}` is a folder; a file is wanted",
+                self.shown_joined(&joined)
+            ))));
         }
         if self.restrictor == LoadRestrictor::RootOnly && !is_below(&resolved, &self.root) {
             return Err(refused(format!(
@@ -175,7 +180,8 @@ impl<'a> Loader<'a> {
         let joined = join(&self.root, path).map_err(|error| Error::new(error.to_string()))?;
         let root = folder(self.session, &self.files, self.repo(), &joined)?;
         let next = Visited { repo: self.repo().to_owned(), root };
-        let cycle = |seen: &&Visited| seen.repo == next.repo && (seen.root == next.root || is_below(&seen.root, &next.root));
+        let cycle =
+            |seen: &&Visited| seen.repo == next.repo && (seen.root == next.root || is_below(&seen.root, &next.root));
         if let Some(seen) = self.visited.iter().find(cycle) {
             let chain: Vec<&str> = self.visited.iter().map(|visited| name(&visited.root)).collect();
             let (root, seen) = (name(&next.root), name(&seen.root));

@@ -24,7 +24,8 @@ pub(crate) fn of_file(session: &Session<'_>, file: &File) -> Result<Arc<Vec<Pars
     }
     let text = std::str::from_utf8(&file.bytes)
         .map_err(|error| Error::in_file(&file.path, None, format!("not UTF-8 after {} bytes", error.valid_up_to())))?;
-    let parsed = of_text(text, &session.options.limits.yaml).map_err(|error| Error { file: file.path.clone(), ..error })?;
+    let parsed =
+        of_text(text, &session.options.limits.yaml).map_err(|error| Error { file: file.path.clone(), ..error })?;
     let parsed = Arc::new(parsed);
     session.parsed.borrow_mut().insert(file.digest, parsed.clone());
     if let Some(cache) = shared {
@@ -46,7 +47,9 @@ pub(crate) fn of_text(text: &str, limits: &Limits) -> Result<Vec<Parsed>, Error>
             line: Some(first_line + error.line.saturating_sub(1)),
             ..Error::new(format!("malformed YAML: {}", error.message))
         })?;
-        let Some(document) = documents.into_iter().next().filter(|document| !document.value.is_null()) else { continue };
+        let Some(document) = documents.into_iter().next().filter(|document| !document.value.is_null()) else {
+            continue;
+        };
         let line = first_line + document.line.saturating_sub(1);
         let value = document.value;
         if chunks.len() == 1 && matches!(kind(&value), "List" | "ResourceList") && value.get("items").is_some() {
@@ -73,7 +76,10 @@ fn split(text: &str) -> Result<Vec<(&str, u32)>, Error> {
         if let (true, Some(end)) = (rest.starts_with("---"), rest.find('\n')) {
             let after = rest[3..end].trim();
             if !after.is_empty() && !after.starts_with('#') {
-                return Err(Error { line: Some(line), ..Error::new(format!("invalid document separator: {}", &rest[..end])) });
+                return Err(Error {
+                    line: Some(line),
+                    ..Error::new(format!("invalid document separator: {}", &rest[..end]))
+                });
             }
             chunks.push((&text[start..next], first_line));
             line += 1;
@@ -176,7 +182,9 @@ fn push_valid(todo: &mut VecDeque<Parsed>, object: Parsed) -> Result<(), Error> 
         Value::Array(list) if list.is_empty() => return Ok(()),
         Value::Object(map) if map.is_empty() => return Ok(()),
         Value::Object(map) => map,
-        Value::Array(_) => return fail("a list is no object; write its elements as documents, or as `items` of a List"),
+        Value::Array(_) => {
+            return fail("a list is no object; write its elements as documents, or as `items` of a List");
+        }
         _ => return fail("text is no object; an object has `apiVersion`, `kind` and `metadata.name`"),
     };
     let set = |key: &str| map.get(key).is_some_and(|value| !value.is_null() && value.as_str() != Some(""));

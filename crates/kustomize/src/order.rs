@@ -41,7 +41,9 @@ pub(crate) fn sort(resmap: &mut ResMap, options: &SortOptions) -> Result<(), Str
     match (options.order.as_str(), &options.legacy) {
         ("fifo", None) => return Ok(()),
         ("fifo", Some(_)) => {
-            return Err("`sortOptions.legacySortOptions` is set, but `sortOptions.order` is `fifo`, not `legacy`".to_owned());
+            return Err(
+                "`sortOptions.legacySortOptions` is set, but `sortOptions.order` is `fifo`, not `legacy`".to_owned()
+            );
         }
         ("legacy", _) => {}
         (order, _) => return Err(format!("`sortOptions.order` must be `fifo` or `legacy`, not `{order}`")),

@@ -12,7 +12,7 @@ use crate::errors::{Error, Errors, Result};
 use crate::fieldspec::FieldSpec;
 use crate::generate::{self, KeyValues};
 use crate::id::{api_version, split_api_version};
-use crate::kustomization::{self, Image};
+use crate::kustomization;
 use crate::loader::Loader;
 use crate::origin::{Configurer, Origin};
 use crate::replacements;
@@ -76,7 +76,8 @@ pub(crate) fn generator(config: &Resource, loader: &Loader<'_>) -> Result<Vec<Re
     let made = match config.kind() {
         kind @ ("ConfigMapGenerator" | "SecretGenerator") => {
             let mut args = kustomization::generator_args(&mut fields, kind == "SecretGenerator");
-            let metadata = fields.object("metadata", |of| (of.string("name"), of.string("namespace"))).unwrap_or_default();
+            let metadata =
+                fields.object("metadata", |of| (of.string("name"), of.string("namespace"))).unwrap_or_default();
             if args.name.is_empty() {
                 args.name = metadata.0;
             }
@@ -166,7 +167,7 @@ fn action(kind: &str, fields: &mut Fields<'_, '_>, loader: &Loader<'_>) -> std::
             Action::Affixes { prefix, suffix, fields: specs(fields) }
         }
         "ImageTagTransformer" => Action::Image {
-            image: fields.object("imageTag", kustomization::image).unwrap_or_else(Image::default),
+            image: fields.object("imageTag", kustomization::image).unwrap_or_default(),
             fields: specs(fields).into(),
         },
         "ReplicaCountTransformer" => Action::Replicas {

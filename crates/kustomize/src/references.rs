@@ -27,10 +27,8 @@ pub(crate) fn resolve(resmap: &mut ResMap, references: &[NameReference]) -> Resu
         return Ok(());
     }
     // Only names of kinds that something was renamed of can be out of date.
-    let wanted: Vec<&NameReference> = references
-        .iter()
-        .filter(|reference| renamed.iter().any(|gvk| selects(&reference.target, gvk)))
-        .collect();
+    let wanted: Vec<&NameReference> =
+        references.iter().filter(|reference| renamed.iter().any(|gvk| selects(&reference.target, gvk))).collect();
     let resources = resmap.contents_mut();
     let mut values: Vec<Value> = resources.iter_mut().map(|resource| resource.value.take()).collect();
     let mut candidates = Candidates { resources, facts: &facts, by_name: HashMap::new(), namespaces: HashMap::new() };
@@ -225,9 +223,10 @@ fn set_map(
     let in_namespace = |fact: &Fact| match &namespace {
         None => true,
         Some(namespace) => {
-            let by_original = candidates.namespaces.get(namespace.as_str()).is_some_and(|now| {
-                namespace != crate::id::CLUSTER && now.iter().any(|now| reachable(referrer, now))
-            });
+            let by_original = candidates
+                .namespaces
+                .get(namespace.as_str())
+                .is_some_and(|now| namespace != crate::id::CLUSTER && now.iter().any(|now| reachable(referrer, now)));
             if by_original { fact.original_effective == *namespace } else { fact.effective == *namespace }
         }
     };

@@ -57,7 +57,9 @@ pub(crate) fn run(resmap: &mut ResMap, list: &Replacements) -> Result<(), String
             return Err("replacements must specify a source and at least one target".to_owned());
         }
         let value = match (&replacement.source_value, &replacement.source) {
-            (Some(_), Some(_)) => return Err("`sourceValue` and `source` are mutually exclusive; leave one out".to_owned()),
+            (Some(_), Some(_)) => {
+                return Err("`sourceValue` and `source` are mutually exclusive; leave one out".to_owned());
+            }
             (Some(text), None) => plain(text),
             (None, Some(source)) => source_value(resmap, source)?,
             (None, None) => continue,
@@ -142,8 +144,7 @@ fn put(resmap: &mut ResMap, target: &Target, value: &Value) -> Result<(), String
         let wanted = select.metadata(resource)
             && resource.any_ids().any(|id| select.id(&id))
             && !rejects.iter().any(|(reject, by_id, by_metadata)| {
-                (*by_metadata && reject.metadata(resource))
-                    || (*by_id && resource.any_ids().any(|id| reject.id(&id)))
+                (*by_metadata && reject.metadata(resource)) || (*by_id && resource.any_ids().any(|id| reject.id(&id)))
             });
         if !wanted {
             continue;
@@ -182,9 +183,7 @@ fn set_field(object: &mut Value, path: &str, value: &Value, options: Option<&Fie
 ///
 /// kustomize 5.8.1 knows no delimiter there: the field is replaced whole.
 fn set_in_text(object: &mut Value, parts: &[String], value: &Value, create: Option<Shape>) -> bool {
-    let enters = |at: &usize| {
-        matches!(look_up(object, &parts[..*at]), Ok(Some(found)) if !matches!(found, Value::Object(_) | Value::Array(_)))
-    };
+    let enters = |at: &usize| matches!(look_up(object, &parts[..*at]), Ok(Some(found)) if !matches!(found, Value::Object(_) | Value::Array(_)));
     let Some(at) = (1..parts.len()).find(enters) else { return false };
     let Ok(Some(Value::String(text))) = look_up(object, &parts[..at]) else { return false };
     let mut set = |target: &mut Value, fresh: bool| set_value(target, value, None, fresh);

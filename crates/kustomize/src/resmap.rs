@@ -202,10 +202,9 @@ impl ResMap {
                 self.replace(index, resource);
                 Ok(())
             }
-            (Some(_), _) => Err(format!(
-                "{} exists; `behavior` must be `merge` or `replace` to change it",
-                resource.id()
-            )),
+            (Some(_), _) => {
+                Err(format!("{} exists; `behavior` must be `merge` or `replace` to change it", resource.id()))
+            }
         }
     }
 

@@ -104,14 +104,14 @@ impl Resource {
     /// An object as read; notes of an earlier kustomize in its annotations count.
     pub(crate) fn new(value: Value) -> Self {
         let mut resource = Self { value, ..Self::default() };
-        if let Some(Value::Object(annotations)) = resource.value.pointer("/metadata/annotations") {
-            if annotations.keys().any(|key| key.starts_with(DOMAIN)) {
-                let note = |key: &str| annotations.get(&format!("{DOMAIN}{key}")).and_then(Value::as_str);
-                resource.needs_hash = note("needsHashSuffix") == Some("enabled");
-                resource.allow_name_change = note("allowNameChange") == Some("enabled");
-                resource.allow_kind_change = note("allowKindChange") == Some("enabled");
-                resource.behavior = note("generatorBehavior").map_or(Behavior::Unspecified, Behavior::parse);
-            }
+        if let Some(Value::Object(annotations)) = resource.value.pointer("/metadata/annotations")
+            && annotations.keys().any(|key| key.starts_with(DOMAIN))
+        {
+            let note = |key: &str| annotations.get(&format!("{DOMAIN}{key}")).and_then(Value::as_str);
+            resource.needs_hash = note("needsHashSuffix") == Some("enabled");
+            resource.allow_name_change = note("allowNameChange") == Some("enabled");
+            resource.allow_kind_change = note("allowKindChange") == Some("enabled");
+            resource.behavior = note("generatorBehavior").map_or(Behavior::Unspecified, Behavior::parse);
         }
         resource
     }
@@ -322,9 +322,7 @@ impl Resource {
 
     /// Whether names given to both on the way are the same at the end of the chain.
     pub(crate) fn same_affixes(&self, other: &Self, empty_matches: bool) -> bool {
-        let same = |a: &[String], b: &[String]| {
-            (empty_matches && (a.is_empty() || b.is_empty())) || same_ending(a, b)
-        };
+        let same = |a: &[String], b: &[String]| (empty_matches && (a.is_empty() || b.is_empty())) || same_ending(a, b);
         same(&self.prefixes, &other.prefixes) && same(&self.suffixes, &other.suffixes)
     }
 }

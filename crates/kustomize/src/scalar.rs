@@ -31,10 +31,13 @@ fn number_text(number: &Number) -> String {
 pub(crate) fn plain(text: &str) -> Value {
     let first = text.as_bytes().first().copied().unwrap_or(b' ');
     let special = first.is_ascii_digit() || b"+-.~".contains(&first) || b"tTfFnN".contains(&first) || text.is_empty();
-    if special && text.trim() == text && !text.contains(['#', ':', '\n', '\t', ' ']) && text != "-" {
-        if let Ok(value @ (Value::Null | Value::Bool(_) | Value::Number(_))) = parse(text, Dialect::V3) {
-            return value;
-        }
+    if special
+        && text.trim() == text
+        && !text.contains(['#', ':', '\n', '\t', ' '])
+        && text != "-"
+        && let Ok(value @ (Value::Null | Value::Bool(_) | Value::Number(_))) = parse(text, Dialect::V3)
+    {
+        return value;
     }
     Value::String(text.to_owned())
 }

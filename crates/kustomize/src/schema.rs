@@ -111,7 +111,8 @@ impl Schema {
         let mut reader = Reader { definitions, schema: base };
         for (name, definition) in definitions {
             let index = reader.definition(name);
-            for gvk in definition.get("x-kubernetes-group-version-kind").and_then(Value::as_array).into_iter().flatten() {
+            for gvk in definition.get("x-kubernetes-group-version-kind").and_then(Value::as_array).into_iter().flatten()
+            {
                 let part = |key: &str| gvk.get(key).and_then(Value::as_str).unwrap_or("");
                 let group = part("group");
                 let slash = if group.is_empty() { "" } else { "/" };
@@ -145,7 +146,9 @@ fn from_table(table: &str) -> Schema {
             continue;
         }
         let mut words = line.split(' ');
-        let (Some(name), Some(shape), Some(of)) = (words.next(), words.next(), schema.types.last_mut()) else { continue };
+        let (Some(name), Some(shape), Some(of)) = (words.next(), words.next(), schema.types.last_mut()) else {
+            continue;
+        };
         let target = shape[1..].parse().ok();
         let list = shape.starts_with('-').then(|| List {
             merge: words.next().unwrap_or("").split(',').any(|word| word == "merge"),
@@ -200,7 +203,9 @@ impl<'a> Reader<'a> {
         if depth > 64 {
             return Field::default();
         }
-        if let Some(name) = schema.get("$ref").and_then(Value::as_str).and_then(|text| text.strip_prefix("#/definitions/")) {
+        if let Some(name) =
+            schema.get("$ref").and_then(Value::as_str).and_then(|text| text.strip_prefix("#/definitions/"))
+        {
             let known = self.definitions.contains_key(name) || self.schema.names.contains_key(name);
             let target = known.then(|| self.definition(name));
             return Field { target, list: None };
@@ -210,7 +215,12 @@ impl<'a> Reader<'a> {
             let target = schema.get("items").map(|items| self.field(items, depth + 1)).and_then(|field| field.target);
             let keys = match schema.get("x-kubernetes-list-map-keys").and_then(Value::as_array) {
                 Some(keys) => keys.iter().filter_map(Value::as_str).map(str::to_owned).collect(),
-                None => schema.get("x-kubernetes-patch-merge-key").and_then(Value::as_str).map(str::to_owned).into_iter().collect(),
+                None => schema
+                    .get("x-kubernetes-patch-merge-key")
+                    .and_then(Value::as_str)
+                    .map(str::to_owned)
+                    .into_iter()
+                    .collect(),
             };
             let merge = strategy.is_some_and(|text| text.split(',').any(|word| word == "merge"));
             return Field { target, list: Some(List { merge, keys }) };
@@ -249,7 +259,9 @@ pub(crate) fn is_cluster_scoped(group: &str, version: &str, kind: &str) -> bool 
     // One look-up settles almost every kind.
     let kinds = KINDS.get_or_init(|| CLUSTER_SCOPED.iter().flat_map(|(_, _, kinds)| kinds.iter().copied()).collect());
     kinds.contains(kind)
-        && CLUSTER_SCOPED.iter().any(|(g, versions, kinds)| *g == group && versions.contains(&version) && kinds.contains(&kind))
+        && CLUSTER_SCOPED
+            .iter()
+            .any(|(g, versions, kinds)| *g == group && versions.contains(&version) && kinds.contains(&kind))
 }
 
 #[cfg(test)]
@@ -271,7 +283,12 @@ mod tests {
     fn lists_of_built_in_kinds_have_merge_keys() {
         let containers = ["spec", "template", "spec", "containers"];
         check("apps/v1", "Deployment", &containers, Some(&["name"]));
-        check("apps/v1", "Deployment", &[&containers[..], &["[]", "ports"]].concat(), Some(&["containerPort", "protocol"]));
+        check(
+            "apps/v1",
+            "Deployment",
+            &[&containers[..], &["[]", "ports"]].concat(),
+            Some(&["containerPort", "protocol"]),
+        );
         check("apps/v1", "Deployment", &[&containers[..], &["[]", "args"]].concat(), None);
         check("v1", "ConfigMap", &["metadata", "finalizers"], Some(&[]));
         check("v1", "Pod", &["spec", "volumes"], Some(&["name"]));

@@ -58,9 +58,13 @@ impl Pattern {
 /// # Errors
 /// When it is no regular expression, or too big a one.
 pub(crate) fn regex(pattern: &str) -> Result<Regex, String> {
-    RegexBuilder::new(pattern).size_limit(PATTERN_BYTES).dfa_size_limit(PATTERN_BYTES).build().map_err(|error| match error {
-        regex::Error::CompiledTooBig(limit) => format!("the regular expression is too big: over {limit} bytes compiled"),
-        error => format!("`{pattern}` is not a regular expression: {}", error.to_string().replace('\n', " ")),
+    RegexBuilder::new(pattern).size_limit(PATTERN_BYTES).dfa_size_limit(PATTERN_BYTES).build().map_err(|error| {
+        match error {
+            regex::Error::CompiledTooBig(limit) => {
+                format!("the regular expression is too big: over {limit} bytes compiled")
+            }
+            error => format!("`{pattern}` is not a regular expression: {}", error.to_string().replace('\n', " ")),
+        }
     })
 }
 
@@ -107,7 +111,8 @@ impl Matcher {
         let (now, first) = (resource.id(), resource.original_id());
         self.gvk(&now)
             && (self.name.matches(&first.name) || self.name.matches(&now.name))
-            && (self.namespace.matches(first.effective_namespace()) || self.namespace.matches(now.effective_namespace()))
+            && (self.namespace.matches(first.effective_namespace())
+                || self.namespace.matches(now.effective_namespace()))
             && self.metadata(resource)
     }
 

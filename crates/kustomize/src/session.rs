@@ -66,7 +66,10 @@ impl<'a> Session<'a> {
         self.loads.set(self.loads.get() + 1);
         self.bytes.set(self.bytes.get() + size);
         if self.loads.get() > limits.loads {
-            return Err(format!("`{path}`: more than {} files and folders loaded in one build (limit `loads`)", limits.loads));
+            return Err(format!(
+                "`{path}`: more than {} files and folders loaded in one build (limit `loads`)",
+                limits.loads
+            ));
         }
         if size > limits.file_bytes {
             return Err(format!("`{path}` has {size} bytes, more than {} (limit `file_bytes`)", limits.file_bytes));
@@ -103,7 +106,8 @@ impl<'a> Session<'a> {
             }
             Some(bytes) => {
                 let text = std::str::from_utf8(&bytes).map_err(|_| "the schema is not UTF-8".to_owned())?;
-                let value: Value = sluice_yaml::parse(text, sluice_yaml::Dialect::V2).map_err(|error| error.to_string())?;
+                let value: Value =
+                    sluice_yaml::parse(text, sluice_yaml::Dialect::V2).map_err(|error| error.to_string())?;
                 let base = if self.builtin_used.get() { Schema::clone(&Schema::builtin()) } else { Schema::default() };
                 *self.schema.borrow_mut() = Some(Arc::new(Schema::from_openapi(&value, base)?));
                 Ok(())

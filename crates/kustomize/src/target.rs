@@ -79,7 +79,8 @@ impl<'a> Target<'a> {
             }
         }
         if let Some(value) = instead {
-            let (file_name, file, text) = found.into_iter().next().unwrap_or((FILE_NAMES[0], loader.shown(FILE_NAMES[0]), Bytes::new()));
+            let (file_name, file, text) =
+                found.into_iter().next().unwrap_or((FILE_NAMES[0], loader.shown(FILE_NAMES[0]), Bytes::new()));
             return Self::from_value(loader, value, file_name, file, text);
         }
         if let (true, Some(error)) = (found.is_empty(), errors.pop()) {
@@ -89,10 +90,16 @@ impl<'a> Target<'a> {
         let folder = if folder.is_empty() { "." } else { &folder };
         let mut found = found.into_iter();
         let (Some((file_name, file, text)), None) = (found.next(), found.next()) else {
-            let message = if found.len() == 0 && errors.is_empty() && loader.load(FILE_NAMES[0]).is_err()
-                && loader.load(FILE_NAMES[1]).is_err() && loader.load(FILE_NAMES[2]).is_err()
+            let message = if found.len() == 0
+                && errors.is_empty()
+                && loader.load(FILE_NAMES[0]).is_err()
+                && loader.load(FILE_NAMES[1]).is_err()
+                && loader.load(FILE_NAMES[2]).is_err()
             {
-                format!("unable to find one of {} in folder `{folder}`; add one, or name a file", FILE_NAMES.map(|n| format!("`{n}`")).join(", "))
+                format!(
+                    "unable to find one of {} in folder `{folder}`; add one, or name a file",
+                    FILE_NAMES.map(|n| format!("`{n}`")).join(", ")
+                )
             } else {
                 format!("found multiple kustomization files in folder `{folder}`; keep one")
             };
@@ -104,9 +111,19 @@ impl<'a> Target<'a> {
         Self::from_value(loader, &value, file_name, file, text)
     }
 
-    fn from_value(loader: Loader<'a>, value: &Value, file_name: &'static str, file: String, text: Bytes) -> Result<Self> {
+    fn from_value(
+        loader: Loader<'a>,
+        value: &Value,
+        file_name: &'static str,
+        file: String,
+        text: Bytes,
+    ) -> Result<Self> {
         let mut target = Self { loader, kustomization: Kustomization::default(), file_name, file, text, origin: None };
-        target.kustomization = Kustomization::from_value(value).map_err(|errors| target.located(errors))?;
+        target.kustomization = Kustomization::from_value(value).map_err(|errors| {
+            let mut errors = target.located(errors);
+            errors.0.sort_by_key(|error| error.line);
+            errors
+        })?;
         for warning in &target.kustomization.warnings {
             target.loader.session.warn(warning.clone());
         }
@@ -204,7 +221,10 @@ impl<'a> Target<'a> {
                     let mut resource = Resource::new(object.value.clone());
                     resource.origin.clone_from(&origin);
                     resource.empty_nulls = object.empty_nulls.clone();
-                    gathered.resmap.append(resource).map_err(|error| Error::in_file(&file.path, Some(object.line), error))?;
+                    gathered
+                        .resmap
+                        .append(resource)
+                        .map_err(|error| Error::in_file(&file.path, Some(object.line), error))?;
                 }
                 Ok(())
             }
@@ -213,7 +233,11 @@ impl<'a> Target<'a> {
                 let entered = self.loader.enter(path);
                 let (loader, repo) = entered.map_err(|error| {
                     // Neither a file nor a folder: the first message says it best.
-                    if error.message.contains("not found") || error.message.contains("a file;") { absent } else { error }
+                    if error.message.contains("not found") || error.message.contains("a file;") {
+                        absent
+                    } else {
+                        error
+                    }
                 })?;
                 let target = self.enter(loader, repo, path, Role::Base)?;
                 let below = target.gather(Gathered::default())?;
@@ -237,7 +261,8 @@ impl<'a> Target<'a> {
         let mut target = Target::load(loader, None)?;
         target.kustomization.build_metadata.clone_from(&self.kustomization.build_metadata);
         target.origin = self.origin.as_ref().map(|origin| match repo {
-            Some(repo) => Origin { path: String::new(), repo: repo.url, reference: repo.reference, ..origin.clone() }.append(&repo.path),
+            Some(repo) => Origin { path: String::new(), repo: repo.url, reference: repo.reference, ..origin.clone() }
+                .append(&repo.path),
             None => origin.append(path),
         });
         target.take_openapi()?;
@@ -283,8 +308,9 @@ impl<'a> Target<'a> {
     fn yaml_file(&self, path: &str) -> Result<(String, Value)> {
         let file = self.loader.load(path).map_err(NoFile::error)?;
         let text = std::str::from_utf8(&file.bytes).map_err(|_| Error::in_file(&file.path, None, "not UTF-8"))?;
-        let value = sluice_yaml::parse(text, Dialect::V2)
-            .map_err(|error| Error::in_file(&file.path, Some(error.line), format!("malformed YAML: {}", error.message)))?;
+        let value = sluice_yaml::parse(text, Dialect::V2).map_err(|error| {
+            Error::in_file(&file.path, Some(error.line), format!("malformed YAML: {}", error.message))
+        })?;
         Ok((file.path, value))
     }
 
@@ -295,7 +321,8 @@ impl<'a> Target<'a> {
         for (field, kind_name, list) in
             [("configMapGenerator", "ConfigMap", &k.config_maps), ("secretGenerator", "Secret", &k.secrets)]
         {
-            let origin = self.origin.as_ref().map(|origin| origin.builtin(self.file_name, &format!("{kind_name}Generator")));
+            let origin =
+                self.origin.as_ref().map(|origin| origin.builtin(self.file_name, &format!("{kind_name}Generator")));
             for (index, args) in list.iter().enumerate() {
                 let steps = [field, &index.to_string()];
                 let values = KeyValues { loader: &self.loader };

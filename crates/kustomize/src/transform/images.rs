@@ -25,7 +25,9 @@ pub(crate) fn run(resmap: &mut ResMap, image: &Image, fields: &[FieldSpec]) -> R
                     }
                     Ok(())
                 }
-                Value::Object(_) | Value::Array(_) => Err("expected the name of an image, found a map or a list".to_owned()),
+                Value::Object(_) | Value::Array(_) => {
+                    Err("expected the name of an image, found a map or a list".to_owned())
+                }
                 Value::Null | Value::Bool(_) | Value::Number(_) => Ok(()),
             };
             field
@@ -43,7 +45,8 @@ fn anywhere(value: &mut Value, rename: &dyn Fn(&str) -> Option<String>) -> Resul
         Value::Object(map) => {
             for (key, value) in map.iter_mut() {
                 anywhere(value, rename)?;
-                let (true, Value::Array(containers)) = (matches!(key.as_str(), "containers" | "initContainers"), value) else {
+                let (true, Value::Array(containers)) = (matches!(key.as_str(), "containers" | "initContainers"), value)
+                else {
                     continue;
                 };
                 for container in containers {
@@ -80,10 +83,10 @@ struct Pattern {
 impl Pattern {
     fn new(name: &str) -> Self {
         let start = name.split(['.', '*', '+', '?', '(', ')', '[', ']', '{', '}', '|', '\\', '^', '$']).next();
-        let optional = start.is_some_and(|start| name[start.len()..].starts_with(['*', '?', '{', '|'])) || name.contains('|');
-        let pattern = format!(
-            "^{name}(:[a-zA-Z0-9_.{{}}-]*)?(@[a-zA-Z0-9]+([.+_-][a-zA-Z0-9]+)*:[a-zA-Z0-9_.{{}}-]*)?$"
-        );
+        let optional =
+            start.is_some_and(|start| name[start.len()..].starts_with(['*', '?', '{', '|'])) || name.contains('|');
+        let pattern =
+            format!("^{name}(:[a-zA-Z0-9_.{{}}-]*)?(@[a-zA-Z0-9]+([.+_-][a-zA-Z0-9]+)*:[a-zA-Z0-9_.{{}}-]*)?$");
         // A name that is no expression matches nothing, as in kustomize.
         Self { start: if optional { "" } else { start.unwrap_or("") }.to_owned(), regex: regex(&pattern).ok() }
     }

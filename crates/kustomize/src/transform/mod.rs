@@ -111,12 +111,7 @@ impl Step {
 }
 
 /// The transformers of a kustomization's fields. What is wrong with one goes to `errors`.
-pub(crate) fn builtin(
-    k: &Kustomization,
-    config: &Config,
-    loader: &Loader<'_>,
-    errors: &mut Vec<Error>,
-) -> Vec<Step> {
+pub(crate) fn builtin(k: &Kustomization, config: &Config, loader: &Loader<'_>, errors: &mut Vec<Error>) -> Vec<Step> {
     let mut steps = Steps { list: Vec::new(), errors };
     if !k.patches_strategic_merge.is_empty() {
         let patch = patches::strategic_merge(&k.patches_strategic_merge, "", loader).map(Action::StrategicMerge);
@@ -145,10 +140,9 @@ pub(crate) fn builtin(
     }
     if !(k.labels.is_empty() && k.common_labels.is_empty()) {
         for (index, label) in k.labels.iter().enumerate() {
-            let action = label_fields(label, config).map_err(Error::new).map(|fields| Action::Labels {
-                labels: label.pairs.clone(),
-                fields: fields.into(),
-            });
+            let action = label_fields(label, config)
+                .map_err(Error::new)
+                .map(|fields| Action::Labels { labels: label.pairs.clone(), fields: fields.into() });
             steps.push("LabelTransformer", "labels", Some(index), action);
         }
         let action = Action::Labels { labels: k.common_labels.clone(), fields: config.common_labels.clone().into() };
@@ -156,7 +150,12 @@ pub(crate) fn builtin(
     }
     if !k.common_annotations.is_empty() {
         let (annotations, fields) = (k.common_annotations.clone(), config.common_annotations.clone().into());
-        steps.push("AnnotationsTransformer", "commonAnnotations", None, Ok(Action::Annotations { annotations, fields }));
+        steps.push(
+            "AnnotationsTransformer",
+            "commonAnnotations",
+            None,
+            Ok(Action::Annotations { annotations, fields }),
+        );
     }
     for (index, patch) in k.patches_json6902.iter().enumerate() {
         let patch = patches::json6902(patch.target.as_ref(), &patch.path, &patch.patch, loader).map(Action::Json6902);

@@ -40,7 +40,11 @@ pub(crate) fn run(
         return Ok(());
     }
     let set = |value: &mut Value| {
-        if unset_only && text(value).is_some_and(|text| !text.is_empty()) { Ok(()) } else { set_scalar(value, namespace) }
+        if unset_only && text(value).is_some_and(|text| !text.is_empty()) {
+            Ok(())
+        } else {
+            set_scalar(value, namespace)
+        }
     };
     let mut counts = resmap.id_counts();
     for resource in resmap.all_mut() {
@@ -75,10 +79,8 @@ fn change(
     subjects: Subjects,
     set: &dyn Fn(&mut Value) -> Result<(), String>,
 ) -> Result<(), String> {
-    if !of_cluster {
-        if let Some(metadata) = child_map(object, "metadata") {
-            set(metadata.entry("namespace").or_insert(Value::Null))?;
-        }
+    if !of_cluster && let Some(metadata) = child_map(object, "metadata") {
+        set(metadata.entry("namespace").or_insert(Value::Null))?;
     }
     let is_binding = matches!(kind(object), "RoleBinding" | "ClusterRoleBinding");
     if is_binding && subjects != Subjects::None {
@@ -112,10 +114,10 @@ fn set_subjects(
             Subjects::AllServiceAccounts => ("kind", "ServiceAccount"),
             _ => ("name", "default"),
         };
-        if subject.get(key).and_then(Value::as_str) == Some(want) {
-            if let Value::Object(map) = subject {
-                set(map.entry("namespace").or_insert(Value::Null))?;
-            }
+        if subject.get(key).and_then(Value::as_str) == Some(want)
+            && let Value::Object(map) = subject
+        {
+            set(map.entry("namespace").or_insert(Value::Null))?;
         }
     }
     Ok(())

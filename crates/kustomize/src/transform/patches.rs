@@ -42,7 +42,9 @@ pub(crate) fn patch(patch: &Patch, loader: &Loader<'_>) -> Result<Patches, Error
     let inline = patch.patch.trim();
     let (text, source) = match (inline.is_empty(), patch.path.is_empty()) {
         (true, true) => return Err(Error::new("must specify one of `patch` and `path`")),
-        (false, false) => return Err(Error::new("`patch` and `path` cannot be set at the same time; leave one out").at(&[])),
+        (false, false) => {
+            return Err(Error::new("`patch` and `path` cannot be set at the same time; leave one out").at(&[]));
+        }
         (false, true) => (inline.to_owned(), "the inline patch".to_owned()),
         (true, false) => (text_of(loader, &patch.path)?, format!("`{}`", patch.path)),
     };
@@ -72,9 +74,12 @@ pub(crate) fn patch(patch: &Patch, loader: &Loader<'_>) -> Result<Patches, Error
         }
     };
     // A bad selector is one only when the patch is used.
-    let matcher = patch.target.as_ref().map(Matcher::new).transpose().map_err(|error| Error::new(format!("target: {error}")))?;
+    let matcher =
+        patch.target.as_ref().map(Matcher::new).transpose().map_err(|error| Error::new(format!("target: {error}")))?;
     match &kind {
-        Kind::Json(_) if matcher.is_none() => Err(Error::new(format!("must specify a `target` for the JSON patch {source}"))),
+        Kind::Json(_) if matcher.is_none() => {
+            Err(Error::new(format!("must specify a `target` for the JSON patch {source}")))
+        }
         Kind::StrategicMerge(list) if list.len() > 1 && matcher.is_some() => Err(Error::new(format!(
             "{source} holds several strategic merge patches, which cannot be combined with `target`; make each an entry"
         ))),
@@ -163,7 +168,8 @@ fn apply_merge(
         }
         let empty_nulls = resource.empty_nulls.clone();
         let mut plain_texts = std::mem::take(&mut resource.plain_texts);
-        merge(&mut resource.value, &value, &schema, &empty_nulls, &mut plain_texts).map_err(|error| format!("{kind} `{name}`: {error}"))?;
+        merge(&mut resource.value, &value, &schema, &empty_nulls, &mut plain_texts)
+            .map_err(|error| format!("{kind} `{name}`: {error}"))?;
         resource.plain_texts = plain_texts;
         if tracked {
             resource.hide_origin();
@@ -248,16 +254,17 @@ fn through_floats(value: &mut Value) {
         Value::Array(list) => list.iter_mut().for_each(through_floats),
         Value::Number(number) => {
             let small = number.as_i64().is_some_and(|int| int.unsigned_abs() < 1 << 53);
-            if let (false, Some(float)) = (small, number.as_f64()) {
-                if float.fract() == 0.0 && float.abs() < 1e21 {
-                    let text = float.to_string();
-                    if let Ok(int) = text.parse::<i64>() {
-                        *value = int.into();
-                    } else if let Ok(int) = text.parse::<u64>() {
-                        *value = int.into();
-                    } else {
-                        *value = float.into();
-                    }
+            if let (false, Some(float)) = (small, number.as_f64())
+                && float.fract() == 0.0
+                && float.abs() < 1e21
+            {
+                let text = float.to_string();
+                if let Ok(int) = text.parse::<i64>() {
+                    *value = int.into();
+                } else if let Ok(int) = text.parse::<u64>() {
+                    *value = int.into();
+                } else {
+                    *value = float.into();
                 }
             }
         }
