@@ -8,7 +8,7 @@ use crate::objects::{HASH, Objects};
 use crate::pack::Interrupt;
 use bytes::Bytes;
 use gix::ObjectId;
-use gix::bstr::BStr;
+use gix::bstr::{BStr, ByteSlice};
 use gix::objs::tree::EntryKind;
 use gix::objs::{Kind, TreeRefIter};
 use gix::validate::path::component;
@@ -198,8 +198,11 @@ impl Walk<'_> {
     fn checked_path(&self, directory: &str, name: &BStr, kind: EntryKind) -> Result<String, Error> {
         let shown = || joined(directory, &String::from_utf8_lossy(name));
         let mode = (kind == EntryKind::Link).then_some(component::Mode::Symlink);
-        component(name, mode, NAMES)
-            .map_err(|err| self.refused(shown().as_bytes(), &err.to_string()))?;
+        // Windows takes a backslash for a separator, so what is between two of them is a name as well.
+        let parts = std::iter::once(name).chain(name.split_str("\\").map(BStr::new).filter(|it| !it.is_empty()));
+        for part in parts {
+            component(part, mode, NAMES).map_err(|err| self.refused(shown().as_bytes(), &err.to_string()))?;
+        }
         let text = std::str::from_utf8(name).map_err(|_| {
             let shown = joined(directory, &name.escape_ascii().to_string());
             self.refused(shown.as_bytes(), "the name is not UTF-8")
@@ -222,3 +225,6 @@ impl Walk<'_> {
 fn joined(directory: &str, name: &str) -> String {
     if directory.is_empty() { name.to_owned() } else { format!("{directory}/{name}") }
 }
+
+#[cfg(test)]
+mod tests;

@@ -25,9 +25,11 @@ mod pack;
 mod protocol;
 mod refs;
 mod remote;
+pub mod serve;
 mod ssh;
 mod submodule;
 mod url;
+mod worktree;
 
 pub use access::{Access, ClientCertificate, Credentials, PlainHttp, Proxy, Redirects, Secret, Tls};
 pub use client::{Client, Config};
@@ -41,3 +43,4 @@ pub use refs::{Ref, RefList, Reference, Resolved};
 pub use remote::{FetchOptions, Fetched, Remote};
 pub use ssh::SshAlgorithms;
 pub use url::{RemoteUrl, Scheme, redact};
+pub use worktree::Snapshot;

@@ -16,33 +16,22 @@ use sluice_tree::{Tree, TreeBuilder};
 use std::path::{Path, PathBuf};
 
 /// A repository on this disk, bare or with a work tree (which is never looked at).
-#[derive(Clone)]
+///
+/// Holds where it is and no open file: every operation opens it anew, and so sees what others have written since.
+#[derive(Debug, Clone)]
 pub struct LocalRepository {
-    repository: gix::ThreadSafeRepository,
     directory: PathBuf,
 }
 
 impl LocalRepository {
-    /// Opens the repository at `directory`: a work tree's root, a `.git` folder or a bare repository.
+    /// The repository at `directory`: a work tree's root, a `.git` folder or a bare repository.
     ///
     /// # Errors
     /// [`Error::RepositoryNotFound`], or [`Error::Unsupported`] for one that does not use SHA-1.
     pub fn open(directory: &Path) -> Result<Self, Error> {
-        let url = directory.display().to_string();
-        let options = gix::open::Options::isolated().config_overrides(["core.useReplaceRefs=false", "gitoxide.objects.noReplace=true"]);
-        let repository = gix::ThreadSafeRepository::open_opts(directory, options).map_err(|err| {
-            let text = format!("{err:?}");
-            if text.contains("sha256") || text.contains("object format") || text.contains("objectFormat") {
-                let what = "the object format sha256".to_owned();
-                return Error::Unsupported { url: url.clone(), what };
-            }
-            tracing::debug!(directory = url, error = text, "no repository");
-            Error::RepositoryNotFound { url: url.clone() }
-        })?;
-        if repository.to_thread_local().object_hash() != HASH {
-            return Err(Error::Unsupported { url, what: "an object format other than sha1".into() });
-        }
-        Ok(LocalRepository { repository, directory: directory.to_owned() })
+        let it = LocalRepository { directory: directory.to_owned() };
+        it.store()?;
+        Ok(it)
     }
 
     /// Where it is.
@@ -55,9 +44,9 @@ impl LocalRepository {
     /// # Errors
     /// [`Error::ReferenceNotFound`], [`Error::EmptyRepository`].
     pub fn resolve(&self, spec: &str) -> Result<ObjectId, Error> {
-        let repository = self.repository.to_thread_local();
-        let url = self.url();
-        if repository.head().is_ok_and(|head| head.is_unborn()) && spec.starts_with("HEAD") {
+        let store = self.store()?;
+        let url = store.url.clone();
+        if store.repository.head().is_ok_and(|head| head.is_unborn()) && spec.starts_with("HEAD") {
             return Err(Error::EmptyRepository { url });
         }
         let missing = |err: &dyn std::fmt::Display| Error::ReferenceNotFound {
@@ -65,8 +54,8 @@ impl LocalRepository {
             reference: peer_text(spec.as_bytes()),
             hint: format!(" ({})", peer_text(err.to_string().as_bytes())),
         };
-        let id = repository.rev_parse_single(spec).map_err(|err| missing(&err))?.detach();
-        Ok(peel(&Store { repository, url }, id)?.0)
+        let id = store.repository.rev_parse_single(spec).map_err(|err| missing(&err))?.detach();
+        Ok(peel(&store, id)?.0)
     }
 
     /// The commit of that id.
@@ -74,7 +63,7 @@ impl LocalRepository {
     /// # Errors
     /// [`Error::Corrupt`] if there is no such commit.
     pub fn commit(&self, id: ObjectId) -> Result<Commit, Error> {
-        Commit::read(&self.store(), id)
+        Commit::read(&self.store()?, id)
     }
 
     /// The files of the commit that `spec` means. Submodules are left empty directories.
@@ -82,7 +71,7 @@ impl LocalRepository {
     /// # Errors
     /// As [`LocalRepository::resolve`], and those of a checkout.
     pub fn tree(&self, spec: &str, limits: &Limits) -> Result<(Commit, Tree), Error> {
-        let store = self.store();
+        let store = self.store()?;
         let commit = Commit::read(&store, self.resolve(spec)?)?;
         let mut builder = TreeBuilder::new(limits.tree.clone());
         let name = commit.id.to_string();
@@ -96,7 +85,7 @@ impl LocalRepository {
     /// # Errors
     /// [`Error::Io`] when they cannot be read.
     pub fn refs(&self) -> Result<RefList, Error> {
-        let store = self.store();
+        let store = self.store()?;
         let failed = |err: &dyn std::fmt::Display| Error::Io {
             doing: format!("reading the references of `{}`", store.url),
             reason: peer_text(err.to_string().as_bytes()),
@@ -124,18 +113,22 @@ impl LocalRepository {
         Ok(refs)
     }
 
-    pub(crate) fn store(&self) -> Store {
-        Store { repository: self.repository.to_thread_local(), url: self.url() }
-    }
-
-    fn url(&self) -> String {
-        format!("file://{}", self.directory.display())
-    }
-}
-
-impl std::fmt::Debug for LocalRepository {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("LocalRepository").field("directory", &self.directory).finish_non_exhaustive()
+    pub(crate) fn store(&self) -> Result<Store, Error> {
+        let url = format!("file://{}", self.directory.display());
+        let unsupported = || Error::Unsupported { url: url.clone(), what: "an object format other than sha1".into() };
+        let options = gix::open::Options::isolated().config_overrides(["core.useReplaceRefs=false"]);
+        let repository = gix::open_opts(&self.directory, options).map_err(|err| {
+            let text = format!("{err:?}");
+            if text.contains("sha256") || text.to_ascii_lowercase().contains("objectformat") {
+                return unsupported();
+            }
+            tracing::debug!(url, error = text, "no repository");
+            Error::RepositoryNotFound { url: url.clone() }
+        })?;
+        if repository.object_hash() != HASH {
+            return Err(unsupported());
+        }
+        Ok(Store { repository, url })
     }
 }
 

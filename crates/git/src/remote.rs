@@ -227,7 +227,7 @@ impl Remote {
         let commits = commits.to_vec();
         if self.url.scheme() == Scheme::File {
             let directory = self.url.directory();
-            return blocking(move |_| newest(&LocalRepository::open(&directory)?.store(), &commits)).await;
+            return blocking(move |_| newest(&LocalRepository::open(&directory)?.store()?, &commits)).await;
         }
         let wants = Wants { ids: commits.clone(), shallow: true, commits_only: true, ..Wants::default() };
         let (spool, _) = self.receive(wants).await?;
@@ -261,7 +261,7 @@ impl Remote {
             let (directory, reference) = (self.url.directory(), reference.clone());
             return blocking(move |interrupt| {
                 let repository = LocalRepository::open(&directory)?;
-                let store = repository.store();
+                let store = repository.store()?;
                 if let Reference::Commit { branch, .. } = &reference {
                     let tips = tips(&repository.refs()?, branch.as_deref(), &plan.url)?;
                     if !reaches(&store, &tips, plan.resolved.commit, interrupt)? {

@@ -203,3 +203,6 @@ impl Objects for Packs {
         &self.url
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -12,7 +12,7 @@ mod packets;
 pub(crate) use advert::Advert;
 pub(crate) use fetch::{Wants, fetch};
 pub(crate) use list::list;
-pub(crate) use packets::{BoxRead, Packet, Packets, line};
+pub(crate) use packets::{BoxRead, Packets, line};
 
 use crate::error::Error;
 use crate::http::Session as HttpSession;

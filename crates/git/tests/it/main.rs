@@ -5,6 +5,9 @@ mod hostile;
 mod http;
 mod httpd;
 mod local;
+mod proxy;
+mod serve;
+mod ssh;
 mod submodules;
 
 use sluice_git::{Client, Config};
