@@ -31,19 +31,23 @@ pub fn create(
         namespace_open(core, served, namespace, meta::text(object, "name"))?;
     }
     match (served.resource.group.as_str(), served.resource.kind.as_str()) {
-        ("", "Namespace") => {
-            label_with_name(object);
-            object["spec"]["finalizers"] = json!(["kubernetes"]);
-        }
-        ("", "PersistentVolumeClaim") => protect(object, "kubernetes.io/pvc-protection"),
-        ("", "PersistentVolume") => protect(object, "kubernetes.io/pv-protection"),
+        ("", "Namespace") => label_with_name(object),
         ("", "Pod") => crate::pods::admit(object),
-        ("batch", "Job") => {}
-        ("apiextensions.k8s.io", "CustomResourceDefinition") => crd::prepare(object),
         ("rbac.authorization.k8s.io", _) => rbac::check_escalation(core, served, object, None, context)?,
         _ => {}
     }
     Ok(())
+}
+
+/// Sets what belongs to a new object and to no manager.
+pub fn settle(served: &Served, object: &mut Value) {
+    match (served.resource.group.as_str(), served.resource.kind.as_str()) {
+        ("", "Namespace") => object["spec"]["finalizers"] = json!(["kubernetes"]),
+        ("", "PersistentVolumeClaim") => protect(object, "kubernetes.io/pvc-protection"),
+        ("", "PersistentVolume") => protect(object, "kubernetes.io/pv-protection"),
+        ("apiextensions.k8s.io", "CustomResourceDefinition") => crd::prepare(object),
+        _ => {}
+    }
 }
 
 fn namespace_open(core: &Core, served: &Served, namespace: &str, name: &str) -> Result<(), ApiError> {

@@ -280,10 +280,6 @@ fn service(spec: &mut Value) {
     if kind == "LoadBalancer" {
         set(spec, "allocateLoadBalancerNodePorts", true);
     }
-    // Both spellings of the address say the same.
-    if let Some(address) = spec.get("clusterIP").and_then(Value::as_str).filter(|a| !a.is_empty()).map(str::to_owned) {
-        set(spec, "clusterIPs", json!([address]));
-    }
 }
 
 fn secret(object: &mut Value) {

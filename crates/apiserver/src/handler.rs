@@ -23,7 +23,7 @@ use crate::respond::{self, Body, Reply, include_object};
 use crate::rest::body::{self as bodies, Media};
 use crate::rest::{self, DeleteOptions, ListOptions, Outcome, PatchKind, Shown, Target, subresource};
 use crate::store::key;
-use crate::{discovery, openapi, reviews, watch};
+use crate::{discovery, openapi, protobuf, reviews, watch};
 
 /// Where a connection comes from.
 #[derive(Debug, Clone)]
@@ -378,7 +378,15 @@ impl Answer<'_> {
     }
 
     fn reviewed(&self, identity: &Identity, body: &Value) -> Option<Result<Outcome, ApiError>> {
-        reviews::answer(self.core, self.served, self.namespace, body.clone(), identity)
+        let is_review = matches!(self.served.resource.group.as_str(), "authentication.k8s.io" | "authorization.k8s.io");
+        if !is_review {
+            return None;
+        }
+        let mut review = body.clone();
+        if let Ok(context) = self.context(identity, OptionsKind::Create) {
+            rest::own(self.served, &mut review, &context);
+        }
+        reviews::answer(self.core, self.served, self.namespace, review, identity)
     }
 
     fn target<'b>(&'b self, subresource: &'b str) -> Target<'b> {
@@ -435,6 +443,7 @@ impl Answer<'_> {
 
     fn body(&self, bytes: &Bytes) -> Result<bodies::Body, ApiError> {
         let media = match media_of(self.asked.headers) {
+            protobuf::MEDIA if self.served.custom.is_none() => return self.protobuf(bytes),
             "" | "application/json" => Media::Json,
             "application/yaml" => Media::Yaml,
             other => {
@@ -457,6 +466,27 @@ impl Answer<'_> {
                  error: {why} ({text})",
                 self.served.resource.kind
             ))
+        })
+    }
+
+    /// A body in protobuf: of this kind, of a part of it, or options.
+    fn protobuf(&self, bytes: &Bytes) -> Result<bodies::Body, ApiError> {
+        let depth = self.core.limits.depth;
+        let read = || {
+            let envelope = protobuf::open(bytes)?;
+            let (group, version) = envelope.api_version.split_once('/').unwrap_or(("", &envelope.api_version));
+            let gvk = sluice_object::GroupVersionKind::new(group, version, &envelope.kind);
+            let schema = sluice_object::schema::builtin()
+                .schema(&gvk)
+                .ok_or_else(|| format!("no kind \"{}\" is registered for version \"{}\"", gvk.kind, envelope.api_version))?;
+            let mut value = protobuf::decode(envelope.raw, schema.root(), depth)?;
+            value["apiVersion"] = envelope.api_version.as_str().into();
+            value["kind"] = envelope.kind.as_str().into();
+            Ok::<_, String>(bodies::Body { value, duplicates: Vec::new() })
+        };
+        read().map_err(|why| {
+            let kind = &self.served.resource.kind;
+            ApiError::bad_request(format!("the object provided is unrecognized (must be of type {kind}): {why}"))
         })
     }
 

@@ -38,6 +38,7 @@ mod names;
 mod negotiate;
 mod openapi;
 mod pods;
+mod protobuf;
 mod rbac;
 mod request;
 mod respond;

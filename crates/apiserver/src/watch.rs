@@ -169,12 +169,18 @@ impl Writer {
         match (before, after) {
             (false, true) => self.write("ADDED", &event.object),
             (true, true) => self.write("MODIFIED", &event.object),
-            (true, false) => self.write("DELETED", &event.object),
+            (true, false) => match (&event.before, event.change) {
+                // It left the selectors: the client is shown what it knew, at the version of the change.
+                (Some(before), Change::Added | Change::Modified) => {
+                    self.write("DELETED", &before.at_version(event.object.version()));
+                }
+                _ => self.write("DELETED", &event.object),
+            },
             (false, false) => {}
         }
     }
 
-    fn write(&mut self, kind: &str, object: &Arc<Object>) {
+    fn write(&mut self, kind: &str, object: &Object) {
         self.buffer.extend_from_slice(b"{\"type\":\"");
         self.buffer.extend_from_slice(kind.as_bytes());
         self.buffer.extend_from_slice(b"\",\"object\":");

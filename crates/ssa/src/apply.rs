@@ -161,11 +161,8 @@ fn apply_once(live: Option<&Value>, config: &Value, request: &Request<'_>, force
     // Not the comparison: a list whose order changes has no other fields.
     let same_object = live.is_some() && base == object;
     let own = new_managers.get(&id);
-    let same_owner = match (own, &former) {
-        (Some(own), Some(former)) => own.fields == former.fields && own.api_version == former.api_version,
-        (own, former) => own.is_none() && former.is_none(),
-    };
-    if !(same_object && same_owner)
+    // An apply that changes nothing but the owners leaves no time behind, as the API server does not.
+    if !same_object
         && let Some(own) = own
     {
         let own = ManagerEntry { time: Some(request.now.to_owned()), ..own.clone() };

@@ -187,12 +187,12 @@ fn served_by(core: &Core, definition: &Value) -> Vec<Served> {
             version: name,
             schema,
             verbs: verbs(&[
-                "create",
                 "delete",
                 "deletecollection",
                 "get",
                 "list",
                 "patch",
+                "create",
                 "update",
                 "watch",
             ]),

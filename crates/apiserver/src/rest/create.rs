@@ -63,8 +63,12 @@ pub fn create_raw(
     if owner == Owner::Manager {
         manage::created(served, &mut object, context);
     }
-    reset_status(core, served, &mut object, context)?;
+    reset_status(served, &mut object)?;
+    admission::settle(served, &mut object);
     let mut errors = meta::validate(served, &object);
+    if served.is("apiextensions.k8s.io", "CustomResourceDefinition") {
+        errors.extend(crate::crd::validate_definition(&object));
+    }
     errors.extend(validate::create(served, &object));
     refuse(served, &object, &errors)?;
     admission::allocate(core, served, &mut object, context)?;
@@ -167,19 +171,18 @@ pub(super) fn has_generation(served: &Served) -> bool {
 }
 
 /// A new object has no status yet, whatever its creator says.
-fn reset_status(core: &Core, served: &Served, object: &mut Value, context: &Context) -> Result<(), ApiError> {
+fn reset_status(served: &Served, object: &mut Value) -> Result<(), ApiError> {
     if !served.has_status() {
         return Ok(());
     }
     let Some(map) = object.as_object_mut() else { return Ok(()) };
     match &served.custom {
         Some(_) => {
-            let given = map.remove("status");
+            map.remove("status");
             // A default of the status itself is filled in again.
             if let Some(default) = served.schema.root().field("status").and_then(|node| node.default()) {
                 map.insert("status".into(), default.clone());
             }
-            let _ = given;
         }
         None => {
             if map.remove("status").is_some() {
@@ -187,7 +190,6 @@ fn reset_status(core: &Core, served: &Served, object: &mut Value, context: &Cont
             }
         }
     }
-    let _ = (core, context);
     Ok(())
 }
 

@@ -27,16 +27,43 @@ pub(super) fn created(served: &Served, object: &mut Value, context: &Context) {
     let now = now();
     let request = request(served, "", context, &now);
     let mut new = object.take();
-    // The status that a creator sends is not stored, so nobody owns it; it is put back for the caller to reset.
-    let status = new.get("status").cloned();
-    match record_update(None, new.clone(), &request) {
-        Ok(recorded) => new = recorded,
+    // The status that a creator sends is not stored, so nobody owns it.
+    let mut judged = new.clone();
+    if served.custom.is_none() {
+        drop_zeros(&mut judged, &empty_of(served));
+    }
+    match record_update(None, judged, &request) {
+        Ok(mut recorded) => {
+            let managed = meta::of_mut(&mut recorded).remove("managedFields");
+            match managed {
+                Some(managed) => meta::of_mut(&mut new).insert("managedFields".into(), managed),
+                None => meta::of_mut(&mut new).remove("managedFields"),
+            };
+        }
         Err(error) => tracing::debug!(%error, "managed fields of a new object"),
     }
-    if let (Some(status), Some(map)) = (status, new.as_object_mut()) {
-        map.insert("status".into(), status);
-    }
     *object = new;
+}
+
+/// An object of a built-in kind in which nothing is set: what Go's struct prints.
+fn empty_of(served: &Served) -> Value {
+    let mut empty = Value::Object(serde_json::Map::new());
+    let _ = super::typed::decode(&mut empty, served.schema.root(), &mut super::typed::Found::default());
+    empty
+}
+
+/// Removes the values that an empty object has too: nobody is recorded as having set them.
+fn drop_zeros(value: &mut Value, empty: &Value) {
+    let (Some(map), Some(empty)) = (value.as_object_mut(), empty.as_object()) else { return };
+    for (key, zero) in empty {
+        match (map.get_mut(key), zero) {
+            (Some(value @ Value::Object(_)), Value::Object(_)) => drop_zeros(value, zero),
+            (Some(value), zero) if value == zero => {
+                map.remove(key);
+            }
+            _ => {}
+        }
+    }
 }
 
 /// Records who changed what.

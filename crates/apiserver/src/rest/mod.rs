@@ -34,6 +34,16 @@ pub use prepare::{decode_object, now, precise_now};
 pub use read::{ListOptions, Page, Selectors, get, list, parse_version};
 pub use update::{Target, update};
 
+/// Records the creator of an object that is answered, not stored.
+pub fn own(served: &Served, object: &mut Value, context: &crate::core::Context) {
+    if let Some(map) = object.as_object_mut() {
+        map.insert("apiVersion".into(), served.api_version.as_str().into());
+        map.insert("kind".into(), served.resource.kind.as_str().into());
+        map.entry("metadata").or_insert_with(|| Value::Object(serde_json::Map::new()));
+        manage::created(served, object, context);
+    }
+}
+
 /// A written object.
 #[derive(Debug)]
 pub enum Shown {

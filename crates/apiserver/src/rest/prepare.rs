@@ -121,6 +121,13 @@ fn object_of_kind(served: &Served, value: Value) -> Result<Value, ApiError> {
             format!("the object provided is unrecognized (must be of type {}): got {got}, want {want}", served.resource.kind)
         }));
     }
+    if served.custom.is_some() && kind != served.resource.kind {
+        let detail = format!("must be {}", served.resource.kind);
+        let error = crate::field::FieldError::invalid("kind", &kind.into(), detail);
+        let name = map.get("metadata").and_then(|m| m.get("name")).and_then(Value::as_str).unwrap_or_default();
+        let sent = crate::error::Plural { group: &served.resource.group, name: kind };
+        return Err(ApiError::invalid(sent, name, &[error]));
+    }
     if served.custom.is_some() && !same_version {
         return Err(ApiError::bad_request(format!(
             "the API version in the data ({api_version}) does not match the expected API version ({})",

@@ -72,7 +72,7 @@ impl Selectors {
     pub fn parse(query: &Query, served: &Served) -> Result<Self, ApiError> {
         let labels = match query.text("labelSelector") {
             "" => None,
-            text => Some(LabelSelector::parse(text).map_err(|e| ApiError::bad_request(e.to_string()))?),
+            text => Some(LabelSelector::parse(text).map_err(|e| ApiError::bad_request(e.why()))?),
         };
         let fields = match query.text("fieldSelector") {
             "" => None,

@@ -282,7 +282,7 @@ fn always_printed(map: &mut Map<String, Value>, node: Node<'_>) {
                 && child.has_fields()
                 && !map.contains_key(key)
             {
-                map.insert(key.to_owned(), zero(child));
+                map.insert(key.to_owned(), child.default().cloned().unwrap_or_else(|| zero(child)));
             }
         }
     }
@@ -337,6 +337,26 @@ const NULLS: &[(&str, &str)] = &[
     ("api.core.v1.Event", "lastTimestamp"),
     ("api.events.v1.Event", "eventTime"),
     ("api.autoscaling.v2.HorizontalPodAutoscalerStatus", "currentMetrics"),
+    ("api.autoscaling.v2.HorizontalPodAutoscalerCondition", "lastTransitionTime"),
+    ("api.apps.v1.DeploymentCondition", "lastTransitionTime"),
+    ("api.apps.v1.DeploymentCondition", "lastUpdateTime"),
+    ("api.apps.v1.ReplicaSetCondition", "lastTransitionTime"),
+    ("api.apps.v1.StatefulSetCondition", "lastTransitionTime"),
+    ("api.apps.v1.DaemonSetCondition", "lastTransitionTime"),
+    ("api.batch.v1.JobCondition", "lastProbeTime"),
+    ("api.batch.v1.JobCondition", "lastTransitionTime"),
+    ("api.core.v1.ReplicationControllerCondition", "lastTransitionTime"),
+    ("api.core.v1.PodCondition", "lastProbeTime"),
+    ("api.core.v1.PodCondition", "lastTransitionTime"),
+    ("api.core.v1.NodeCondition", "lastHeartbeatTime"),
+    ("api.core.v1.NodeCondition", "lastTransitionTime"),
+    ("api.core.v1.NamespaceCondition", "lastTransitionTime"),
+    ("api.core.v1.PersistentVolumeClaimCondition", "lastProbeTime"),
+    ("api.core.v1.PersistentVolumeClaimCondition", "lastTransitionTime"),
+    ("api.core.v1.ContainerStateRunning", "startedAt"),
+    ("api.core.v1.ContainerStateTerminated", "startedAt"),
+    ("api.core.v1.ContainerStateTerminated", "finishedAt"),
+    ("apiextensions-apiserver.pkg.apis.apiextensions.v1.CustomResourceDefinitionCondition", "lastTransitionTime"),
     ("api.rbac.v1.ClusterRole", "rules"),
     ("api.rbac.v1.Role", "rules"),
 ];

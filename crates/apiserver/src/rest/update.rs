@@ -188,6 +188,9 @@ pub(super) fn replace(
         meta::of_mut(&mut new).insert("generation".into(), (before + i64::from(counted)).into());
     }
     let mut errors = meta::validate_update(served, &new, &old);
+    if served.is("apiextensions.k8s.io", "CustomResourceDefinition") && target.subresource.is_empty() {
+        errors.extend(crate::crd::validate_definition(&new));
+    }
     if errors.is_empty() || served.custom.is_none() {
         errors.extend(match target.subresource {
             "" => validate::update(served, &new, &old),

@@ -380,7 +380,7 @@ impl Store {
         if before.version() != expected {
             return Err(WriteError::Conflict);
         }
-        let object = Arc::new(before.restamped(inner.version + 1));
+        let object = Arc::new(before.at_version(inner.version + 1));
         self.commit(&mut inner, slot, Change::Deleted, object.clone(), Some(before))?;
         Ok(object)
     }

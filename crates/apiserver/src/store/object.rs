@@ -183,7 +183,7 @@ impl Object {
     }
 
     /// The same state at another version: what a DELETED event carries.
-    pub(super) fn restamped(&self, version: u64) -> Object {
+    pub fn at_version(&self, version: u64) -> Object {
         Object { key: self.key.clone(), version, state: self.state.clone() }
     }
 

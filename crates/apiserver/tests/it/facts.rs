@@ -1,0 +1,130 @@
+//! What must hold of the server itself.
+
+use futures::StreamExt;
+use reqwest::Method;
+use serde_json::{Value, json};
+use sluice_apiserver::Config;
+
+use crate::client::{ALICE, Client};
+
+fn config_map(name: &str, value: &str) -> Value {
+    json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name}, "data": {"a": value}})
+}
+
+const CONFIG_MAPS: &str = "/api/v1/namespaces/default/configmaps";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn writes_survive_a_restart_and_clients_stay_known() {
+    let directory = tempfile::tempdir().unwrap();
+    let config = || Config { data_dir: Some(directory.path().into()), simulate: false, ..Config::default() };
+    let client = Client::with(config()).await;
+    let (_, made) = client.post(CONFIG_MAPS, &config_map("kept", "1")).await;
+    let authority = client.server.authority().to_owned();
+    client.server.shutdown().await;
+    let client = Client::with(config()).await;
+    assert_eq!(client.server.authority(), authority);
+    assert_eq!(client.get(&format!("{CONFIG_MAPS}/kept")).await, (200, made));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_old_version_is_gone_and_pages_stay_consistent() {
+    let config = {
+        let mut config = Config { simulate: false, ..Config::default() };
+        config.limits.store.history_events = 4;
+        config
+    };
+    let client = Client::with(config).await;
+    for index in 0..3 {
+        client.post(CONFIG_MAPS, &config_map(&format!("c{index}"), "1")).await;
+    }
+    let (_, page) = client.get(&format!("{CONFIG_MAPS}?limit=1")).await;
+    let next = page["metadata"]["continue"].as_str().unwrap().to_owned();
+    client.post(CONFIG_MAPS, &config_map("c1a", "1")).await;
+    let (_, second) = client.get(&format!("{CONFIG_MAPS}?limit=9&continue={next}")).await;
+    let names: Vec<&str> = second["items"].as_array().unwrap().iter().map(|i| i["metadata"]["name"].as_str().unwrap()).collect();
+    assert_eq!(names, ["c1", "c2", "kube-root-ca.crt"], "the page does not see what came later");
+    for index in 0..9 {
+        client.post(CONFIG_MAPS, &config_map(&format!("d{index}"), "1")).await;
+    }
+    let (code, error) = client.get(&format!("{CONFIG_MAPS}?limit=9&continue={next}")).await;
+    assert_eq!((code, error["reason"].as_str()), (410, Some("Expired")));
+    let version = page["metadata"]["resourceVersion"].as_str().unwrap();
+    let (code, error) = client.get(&format!("{CONFIG_MAPS}?watch=1&resourceVersion={version}")).await;
+    assert_eq!((code, error["reason"].as_str()), (410, Some("Expired")));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_watch_list_ends_its_beginning_with_a_bookmark() {
+    let client = Client::new().await;
+    client.post(CONFIG_MAPS, &config_map("c", "1")).await;
+    let query = "watch=1&sendInitialEvents=true&allowWatchBookmarks=true&resourceVersionMatch=NotOlderThan";
+    let response = client.request(Method::GET, &format!("{CONFIG_MAPS}?{query}")).send().await.unwrap();
+    let mut stream = response.bytes_stream();
+    let mut text = String::new();
+    while !text.contains("initial-events-end") {
+        text.push_str(&String::from_utf8_lossy(&stream.next().await.unwrap().unwrap()));
+    }
+    let kinds: Vec<String> = text
+        .lines()
+        .map(|line| serde_json::from_str::<Value>(line).unwrap()["type"].as_str().unwrap().to_owned())
+        .collect();
+    assert_eq!(kinds, ["ADDED", "ADDED", "BOOKMARK"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn strangers_see_the_health_and_nothing_else() {
+    let mut client = Client::new().await;
+    client.token = "nobody's";
+    assert_eq!(client.get("/healthz").await.0, 401);
+    let url = client.server.url().to_owned();
+    let health = client.http.get(format!("{url}/healthz")).send().await.unwrap();
+    assert_eq!(health.status(), 200);
+    let refused = client.http.get(format!("{url}{CONFIG_MAPS}")).send().await.unwrap();
+    assert_eq!(refused.status(), 403);
+    client.token = ALICE;
+    assert_eq!(client.get(CONFIG_MAPS).await.0, 403);
+    assert_eq!(client.get("/version").await.0, 200);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_service_account_token_works_until_its_account_is_gone() {
+    let mut client = Client::new().await;
+    let accounts = "/api/v1/namespaces/default/serviceaccounts";
+    let account = json!({"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "s"}});
+    client.post(accounts, &account).await;
+    let (code, answer) = client.post(&format!("{accounts}/s/token"), &json!({"spec": {}})).await;
+    assert_eq!(code, 201, "{answer}");
+    let token = answer["status"]["token"].as_str().unwrap().to_owned();
+    let review = json!({"apiVersion": "authentication.k8s.io/v1", "kind": "SelfSubjectReview"});
+    client.token = Box::leak(token.into_boxed_str());
+    let (_, answer) = client.post("/apis/authentication.k8s.io/v1/selfsubjectreviews", &review).await;
+    assert_eq!(answer["status"]["userInfo"]["username"], "system:serviceaccount:default:s");
+    let token = std::mem::replace(&mut client.token, crate::client::ADMIN);
+    client.delete(&format!("{accounts}/s")).await;
+    client.token = token;
+    assert_eq!(client.get("/version").await.0, 401);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn limits_are_named_when_they_are_hit() {
+    let client = Client::new().await;
+    let big = json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "big"}, "data": {"a": "x".repeat(4 << 20)}});
+    let (code, error) = client.post(CONFIG_MAPS, &big).await;
+    assert_eq!(code, 413);
+    assert!(error["message"].as_str().unwrap().contains("limit is 3145728"), "{error}");
+    let deep = "[".repeat(100_000);
+    let request = client.request(Method::POST, CONFIG_MAPS).header("content-type", "application/json").body(deep);
+    assert_eq!(request.send().await.unwrap().status(), 400);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_list_of_five_thousand_is_quick() {
+    let client = Client::new().await;
+    let local = client.server.local();
+    let kind = local.kind("", "v1", "configmaps").unwrap();
+    for index in 0..5000 {
+        local.create(&kind, "default", config_map(&format!("c{index}"), "1")).unwrap();
+    }
+    let (code, list) = client.get(CONFIG_MAPS).await;
+    assert_eq!((code, list["items"].as_array().unwrap().len()), (200, 5001));
+}

@@ -1,0 +1,7 @@
+//! The server over HTTPS: recorded suites, and facts about itself.
+#![allow(missing_docs, clippy::unwrap_used)]
+
+mod client;
+mod facts;
+mod flux_crds;
+mod ssa;
