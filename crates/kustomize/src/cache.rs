@@ -1,8 +1,10 @@
 //! Parsed files, shared between builds by the digest of their bytes.
 
 use std::collections::HashMap;
+use std::ops::Range;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use bytes::Bytes;
 use sha2::{Digest as _, Sha256};
 use sluice_yaml::Value;
 
@@ -21,6 +23,10 @@ pub(crate) struct Parsed {
     pub(crate) line: u32,
     /// Paths of the fields that are written without a value.
     pub(crate) empty_nulls: Arc<[Vec<String>]>,
+    /// The document's place in the text; empty for an element of a list.
+    pub(crate) span: Range<usize>,
+    /// The text of the document, once it belongs to a file.
+    pub(crate) source: Option<Bytes>,
 }
 
 /// Resource files that were read before. Any number of builds may share one; it keeps what was used last.

@@ -12,6 +12,7 @@ use self::list::{ListWork, is_empty_map, is_plain, scalars};
 use crate::id::{api_version, kind};
 use crate::scalar::{needs_quotes, node_text};
 use crate::schema::{Node, Schema};
+use crate::structured::is_quoted;
 
 /// Elements of one list that are compared with each other, at most: lists are searched one by one.
 const LIST_WORK: usize = 100_000_000;
@@ -23,14 +24,8 @@ const DIRECTIVE: &str = "$patch";
 ///
 /// # Errors
 /// When a field is a map in one and a scalar or a list in the other, or an instruction is unknown.
-pub(crate) fn merge(
-    object: &mut Value,
-    patch: &Value,
-    schema: &Schema,
-    empty_nulls: &[Vec<String>],
-    plain_texts: &mut Vec<Vec<String>>,
-) -> Result<(), String> {
-    let mut merger = Merger { schema, empty_nulls, plain_texts, path: Vec::new() };
+pub(crate) fn merge(object: &mut Value, patch: &Value, schema: &Schema, written: Written<'_>) -> Result<(), String> {
+    let mut merger = Merger { schema, written, path: Vec::new() };
     let kept = merger.walk(object, Patch::Value(patch), None).map_err(|error| {
         let path = crate::errors::dotted(&merger.path);
         if path.is_empty() { error } else { format!("{path}: {error}") }
@@ -41,12 +36,19 @@ pub(crate) fn merge(
     Ok(())
 }
 
+/// How the object's fields are written, where that makes a difference.
+pub(crate) struct Written<'w> {
+    /// Fields without a value (`key:`): unlike a written `null` they do not stay.
+    pub(crate) empty_nulls: &'w [Vec<String>],
+    /// Texts that took the place of a number or boolean, and with it its lack of quotes.
+    pub(crate) plain_texts: &'w mut Vec<Vec<String>>,
+    /// The text that the object was read from.
+    pub(crate) source: Option<&'w str>,
+}
+
 struct Merger<'s> {
     schema: &'s Schema,
-    /// Fields of the object that were written without a value (`key:`): unlike a written `null` they do not stay.
-    empty_nulls: &'s [Vec<String>],
-    /// Texts that took the place of a number or boolean, and with it its lack of quotes.
-    plain_texts: &'s mut Vec<Vec<String>>,
+    written: Written<'s>,
     /// Where the walk is; after an error, where it happened.
     path: Vec<String>,
 }
@@ -118,7 +120,7 @@ impl<'s> Merger<'s> {
         }
         let schema = schema.or_else(|| self.embedded(dest, patch));
         match shape {
-            Shape::Null => Ok(matches!(patch, Patch::Nothing) && !self.empty_nulls.contains(&self.path)),
+            Shape::Null => Ok(matches!(patch, Patch::Nothing) && !self.written.empty_nulls.contains(&self.path)),
             Shape::Map => self.map(dest, patch, schema),
             Shape::Scalar => {
                 match patch {
@@ -145,17 +147,22 @@ impl<'s> Merger<'s> {
     /// A patch's scalar takes the quotes of the one it replaces: a number in the place of a quoted string becomes one.
     fn set_scalar(&mut self, dest: &mut Value, value: &Value) {
         *dest = match (&*dest, value) {
-            (Value::String(old), Value::Number(_) | Value::Bool(_))
-                if needs_quotes(old) && !self.plain_texts.contains(&self.path) =>
-            {
+            (Value::String(old), Value::Number(_) | Value::Bool(_)) if self.is_quoted(old) => {
                 Value::String(node_text(value).into_owned())
             }
             (Value::Number(_) | Value::Bool(_), Value::String(_)) => {
-                self.plain_texts.push(self.path.clone());
+                self.written.plain_texts.push(self.path.clone());
                 value.clone()
             }
             _ => value.clone(),
         };
+    }
+
+    fn is_quoted(&self, text: &str) -> bool {
+        if self.written.plain_texts.contains(&self.path) {
+            return false;
+        }
+        needs_quotes(text) || self.written.source.is_some_and(|source| is_quoted(source, &self.path))
     }
 
     /// The schema of an object inside of another, which names its own kind.
@@ -376,7 +383,8 @@ mod tests {
     fn check(object: Value, patch: Value, want: Value) {
         let wrap = |spec: Value| json!({"apiVersion": "v1", "kind": "Pod", "spec": spec});
         let mut object = wrap(object);
-        merge(&mut object, &wrap(patch), &Schema::builtin(), &[], &mut Vec::new()).unwrap();
+        let written = Written { empty_nulls: &[], plain_texts: &mut Vec::new(), source: None };
+        merge(&mut object, &wrap(patch), &Schema::builtin(), written).unwrap();
         assert_eq!(object["spec"], want);
     }
 

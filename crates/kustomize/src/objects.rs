@@ -24,8 +24,13 @@ pub(crate) fn of_file(session: &Session<'_>, file: &File) -> Result<Arc<Vec<Pars
     }
     let text = std::str::from_utf8(&file.bytes)
         .map_err(|error| Error::in_file(&file.path, None, format!("not UTF-8 after {} bytes", error.valid_up_to())))?;
-    let parsed =
+    let mut parsed =
         of_text(text, &session.options.limits.yaml).map_err(|error| Error { file: file.path.clone(), ..error })?;
+    if !text.contains("\r\n") {
+        for object in parsed.iter_mut().filter(|object| !object.span.is_empty()) {
+            object.source = Some(file.bytes.slice(object.span.clone()));
+        }
+    }
     let parsed = Arc::new(parsed);
     session.parsed.borrow_mut().insert(file.digest, parsed.clone());
     if let Some(cache) = shared {
@@ -42,7 +47,7 @@ pub(crate) fn of_text(text: &str, limits: &Limits) -> Result<Vec<Parsed>, Error>
         return Err(Error::new(format!("more than {} documents (limit `documents`)", limits.documents)));
     }
     let mut objects = Vec::with_capacity(chunks.len());
-    for (chunk, first_line) in &chunks {
+    for (start, chunk, first_line) in &chunks {
         let documents = parse_all(chunk, Dialect::V3, limits).map_err(|error| Error {
             line: Some(first_line + error.line.saturating_sub(1)),
             ..Error::new(format!("malformed YAML: {}", error.message))
@@ -54,17 +59,17 @@ pub(crate) fn of_text(text: &str, limits: &Limits) -> Result<Vec<Parsed>, Error>
         let value = document.value;
         if chunks.len() == 1 && matches!(kind(&value), "List" | "ResourceList") && value.get("items").is_some() {
             let items = items(value)?;
-            objects.extend(items.into_iter().map(|value| Parsed { value, line, empty_nulls: Arc::default() }));
+            objects.extend(items.into_iter().map(|value| element(value, line)));
         } else {
             let empty_nulls = empty_nulls(chunk, &value);
-            objects.push(Parsed { value, line, empty_nulls });
+            objects.push(Parsed { value, line, empty_nulls, span: *start..start + chunk.len(), source: None });
         }
     }
     take_apart(objects)
 }
 
-/// Cuts a stream at its `---` lines, as kustomize does, with the line that each piece starts at.
-fn split(text: &str) -> Result<Vec<(&str, u32)>, Error> {
+/// Cuts a stream at its `---` lines, as kustomize does, with the place and the line that each piece starts at.
+fn split(text: &str) -> Result<Vec<(usize, &str, u32)>, Error> {
     let (mut chunks, mut start, mut first_line) = (Vec::new(), 0, 1);
     let (mut at, mut line) = (0, 1);
     while let Some(length) = text[at..].find('\n') {
@@ -81,13 +86,13 @@ fn split(text: &str) -> Result<Vec<(&str, u32)>, Error> {
                     ..Error::new(format!("invalid document separator: {}", &rest[..end]))
                 });
             }
-            chunks.push((&text[start..next], first_line));
+            chunks.push((start, &text[start..next], first_line));
             line += 1;
             (start, at, first_line) = (next + end + 1, next + end + 1, line);
         }
     }
     if !text.is_empty() {
-        chunks.push((&text[start..], first_line));
+        chunks.push((start, &text[start..], first_line));
     }
     Ok(chunks)
 }
@@ -107,10 +112,15 @@ fn take_apart(objects: Vec<Parsed>) -> Result<Vec<Parsed>, Error> {
         let line = object.line;
         let elements = items(object.value).map_err(|error| Error { line: Some(line), ..error })?;
         for value in elements {
-            push_valid(&mut todo, Parsed { value, line, empty_nulls: Arc::default() })?;
+            push_valid(&mut todo, element(value, line))?;
         }
     }
     Ok(done)
+}
+
+/// An element of a list: nothing is known of how it is written.
+fn element(value: Value, line: u32) -> Parsed {
+    Parsed { value, line, empty_nulls: Arc::default(), span: 0..0, source: None }
 }
 
 /// Where the document has `key:` and nothing behind it. kustomize's merge tells that from a written null.

@@ -9,6 +9,7 @@ use crate::id::Id;
 use crate::kustomization::{FieldOptions, Replacement, ReplacementField, Source, Target, replacement};
 use crate::loader::{Loader, NoFile};
 use crate::resmap::ResMap;
+use crate::resource::Resource;
 use crate::scalar::{node_text, plain, set_text};
 use crate::selector::{Matcher, regex};
 use crate::structured;
@@ -151,9 +152,9 @@ fn put(resmap: &mut ResMap, target: &Target, value: &Value) -> Result<(), String
         }
         let shown = resource.id().to_string();
         changed = true;
-        let object = &mut resmap.content_mut(index).value;
+        let resource = resmap.content_mut(index);
         for path in &paths {
-            set_field(object, path, value, target.options.as_ref()).map_err(|error| format!("{shown}: {error}"))?;
+            set_field(resource, path, value, target.options.as_ref()).map_err(|error| format!("{shown}: {error}"))?;
         }
     }
     if changed && renames {
@@ -162,14 +163,22 @@ fn put(resmap: &mut ResMap, target: &Target, value: &Value) -> Result<(), String
     Ok(())
 }
 
-fn set_field(object: &mut Value, path: &str, value: &Value, options: Option<&FieldOptions>) -> Result<(), String> {
+fn set_field(resource: &mut Resource, path: &str, value: &Value, options: Option<&FieldOptions>) -> Result<(), String> {
     let parts = split_smart(path);
+    let (object, untyped) = (&mut resource.value, &mut resource.untyped);
     let create = options.filter(|options| options.create).map(|_| shape(value));
     // A path may lead on inside of the JSON or YAML text that a string holds.
     if set_in_text(object, &parts, value, create) {
         return Ok(());
     }
-    let found = visit(object, &parts, create, &mut |target, fresh| set_value(target, value, options, fresh))?;
+    let (was_untyped, mut made) = (untyped.contains(&parts), false);
+    let found = visit(object, &parts, create, &mut |target, fresh| {
+        made |= fresh;
+        set_value(target, value, options, fresh || was_untyped)
+    })?;
+    if made && !was_untyped {
+        untyped.push(parts);
+    }
     match (found, create) {
         (0, None) => Err(format!(
             "unable to find field `{path}` in replacement target; correct the path, or set `options.create`"

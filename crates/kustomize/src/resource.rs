@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
+use bytes::Bytes;
 use sluice_yaml::{Map, Value};
 
 use crate::id::{Id, Key, api_version, kind, split_api_version};
@@ -30,8 +31,12 @@ pub(crate) struct Resource {
     shared: Vec<Shared>,
     /// Fields that were written without any value, which a merge takes away.
     pub(crate) empty_nulls: Arc<[Vec<String>]>,
+    /// The text it was read from.
+    pub(crate) source: Option<Bytes>,
     /// Texts that a patch put in the place of numbers: see the merge.
     pub(crate) plain_texts: Vec<Vec<String>>,
+    /// Paths of fields that replacements made: they have no type of their own yet.
+    pub(crate) untyped: Vec<Vec<String>>,
 }
 
 /// Places in an object that hold one and the same scalar.

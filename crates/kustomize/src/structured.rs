@@ -40,14 +40,7 @@ fn splice(source: &str, path: &[String], before: &Value, after: &Value) -> Optio
     let new = text(look_up(after, &owned).ok()??)?.into_owned();
     let old = look_up(before, &owned).ok()??;
     text(old)?;
-    let mark = locate(source, 0, &steps)?;
-    let line_start: usize = source.split_inclusive('\n').take(mark.line as usize - 1).map(str::len).sum();
-    let line = &source[line_start..];
-    let found = line_start + line.char_indices().nth(mark.column as usize - 1)?.0;
-    let at = match steps.last()?.parse::<usize>() {
-        Ok(_) if look_up(before, &owned[..owned.len() - 1]).ok()??.is_array() => found,
-        _ => found + after_key(&source[found..], steps.last()?)?,
-    };
+    let at = value_start(source, &steps)?;
     let rest = &source[at..];
     let (length, replacement) = match rest.as_bytes().first()? {
         b'"' => {
@@ -80,6 +73,21 @@ fn splice(source: &str, path: &[String], before: &Value, after: &Value) -> Optio
         }
     };
     Some(format!("{}{replacement}{}", &source[..at], &source[at + length..]))
+}
+
+/// Where the value at a path begins in a YAML text.
+fn value_start(source: &str, path: &[&str]) -> Option<usize> {
+    let mark = locate(source, 0, path)?;
+    let line_start: usize = source.split_inclusive('\n').take(mark.line as usize - 1).map(str::len).sum();
+    let found = line_start + source[line_start..].char_indices().nth(mark.column as usize - 1)?.0;
+    // A map's entry is found at its key, a list's element at itself.
+    Some(found + after_key(&source[found..], path.last()?).unwrap_or(0))
+}
+
+/// Whether the text at a path is written in quotes, or as a block.
+pub(crate) fn is_quoted(source: &str, path: &[String]) -> bool {
+    let path: Vec<&str> = path.iter().map(String::as_str).collect();
+    value_start(source, &path).is_some_and(|at| source[at..].starts_with(['"', '\'', '|', '>']))
 }
 
 /// Where the value begins in a text that begins with `key:`, if it does on that line.

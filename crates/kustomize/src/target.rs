@@ -221,6 +221,7 @@ impl<'a> Target<'a> {
                     let mut resource = Resource::new(object.value.clone());
                     resource.origin.clone_from(&origin);
                     resource.empty_nulls = object.empty_nulls.clone();
+                    resource.source.clone_from(&object.source);
                     gathered
                         .resmap
                         .append(resource)

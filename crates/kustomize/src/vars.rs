@@ -8,9 +8,10 @@ use sluice_yaml::Value;
 use crate::fieldspec::{Create, FieldSpec};
 use crate::id::Id;
 use crate::kustomization::Var;
-use crate::replacements::{look_up, split_smart};
+use crate::replacements::{look_up, split_smart, visit};
 use crate::resmap::ResMap;
-use crate::scalar::node_text;
+use crate::resource::Resource;
+use crate::scalar::{node_text, plain};
 use crate::schema::is_cluster_scoped;
 
 /// Adds a variable.
@@ -71,14 +72,36 @@ pub(crate) fn resolve(resmap: &mut ResMap, vars: &[Var], fields: &[FieldSpec]) -
     }
     let values = Values { values, used: RefCell::default() };
     for resource in resmap.all_mut() {
+        // A field without a type, though it looks like a number, becomes a text where variables are looked for.
+        mark_untyped(resource, |value| match value {
+            Value::Number(_) | Value::Bool(_) => Some(Value::String(format!("{UNTYPED}{}", node_text(value)))),
+            _ => None,
+        });
         for field in fields.iter().filter(|field| field.matches(&resource.value)).collect::<Vec<_>>() {
             field
                 .visit(&mut resource.value, Create::Nothing, &mut |node| expand_in(node, &values))
                 .map_err(|error| format!("{}: {error}", resource.id()))?;
         }
+        mark_untyped(resource, |value| value.as_str()?.strip_prefix(UNTYPED).map(plain));
     }
     let used = values.used.borrow();
     Ok(vars.iter().map(|var| &var.name).filter(|name| !used.contains(*name)).cloned().collect())
+}
+
+/// Begins the text of a field without a type while variables are put in; no text of a file can hold it.
+const UNTYPED: char = '\u{fdd0}';
+
+fn mark_untyped(resource: &mut Resource, new: impl Fn(&Value) -> Option<Value>) {
+    let (value, untyped) = (&mut resource.value, &resource.untyped);
+    for path in untyped {
+        // Nothing is made here, so a path that is gone is no matter.
+        let _ = visit(value, path, None, &mut |value, _| {
+            if let Some(new) = new(value) {
+                *value = new;
+            }
+            Ok(())
+        });
+    }
 }
 
 /// Values of variables, and which of them were asked for.
@@ -147,6 +170,7 @@ fn expand_in(node: &mut Value, values: &Values<'_>) -> Result<(), String> {
 
 /// `$(NAME)` becomes the value, `$$` a dollar; a text that is nothing but `$(NAME)` takes the value's type.
 fn expand(text: &str, values: &Values<'_>) -> Value {
+    let text = text.strip_prefix(UNTYPED).unwrap_or(text);
     let mut out = String::with_capacity(text.len());
     let mut rest = text;
     while let Some(at) = rest.find('$') {

@@ -8,7 +8,7 @@ use sluice_yaml::{Dialect, Map, Value};
 use crate::errors::Error;
 use crate::kustomization::{Patch, Selector};
 use crate::loader::{Loader, NoFile};
-use crate::merge::merge;
+use crate::merge::{Written, merge};
 use crate::objects;
 use crate::resmap::ResMap;
 use crate::resource::{Resource, child_map};
@@ -168,8 +168,13 @@ fn apply_merge(
         }
         let empty_nulls = resource.empty_nulls.clone();
         let mut plain_texts = std::mem::take(&mut resource.plain_texts);
-        merge(&mut resource.value, &value, &schema, &empty_nulls, &mut plain_texts)
-            .map_err(|error| format!("{kind} `{name}`: {error}"))?;
+        let source = resource.source.clone();
+        let written = Written {
+            empty_nulls: &empty_nulls,
+            plain_texts: &mut plain_texts,
+            source: source.as_ref().and_then(|bytes| std::str::from_utf8(bytes).ok()),
+        };
+        merge(&mut resource.value, &value, &schema, written).map_err(|error| format!("{kind} `{name}`: {error}"))?;
         resource.plain_texts = plain_texts;
         if tracked {
             resource.hide_origin();

@@ -8,7 +8,10 @@ use sluice_kustomize::{Cache, Disk, Limits, Options, Reorder, build};
 
 use crate::tree;
 
-fn samples() -> Vec<(String, Vec<(String, Vec<u8>)>)> {
+/// A sample's folder and its files.
+type Sample = (String, Vec<(String, Vec<u8>)>);
+
+fn samples() -> Vec<Sample> {
     fn collect(root: &Path, dir: &Path, files: &mut Vec<(String, Vec<u8>)>) {
         for entry in fs::read_dir(dir).unwrap() {
             let path = entry.unwrap().path();
