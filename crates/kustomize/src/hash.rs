@@ -1,5 +1,6 @@
 //! The suffix that a generated object's name gets from its content.
 
+use serde_json::Number;
 use sha2::{Digest as _, Sha256};
 use sluice_yaml::Value;
 
@@ -67,8 +68,21 @@ fn json(value: &Value) -> String {
         }
         Value::Array(list) => format!("[{}]", list.iter().map(json).collect::<Vec<_>>().join(",")),
         Value::String(text) => json_string(text),
-        Value::Number(_) | Value::Bool(_) => text(value).unwrap_or_default().into_owned(),
+        Value::Number(number) => json_number(number),
+        Value::Bool(flag) => flag.to_string(),
         Value::Null => "null".to_owned(),
+    }
+}
+
+/// A number as Go writes it into JSON.
+pub(crate) fn json_number(number: &Number) -> String {
+    match number.as_f64().filter(|_| number.is_f64()) {
+        Some(float) if float != 0.0 && !(1e-6..1e21).contains(&float.abs()) => {
+            let text = format!("{float:e}");
+            if float.abs() >= 1.0 { text.replace('e', "e+") } else { text }
+        }
+        Some(float) => float.to_string(),
+        None => number.to_string(),
     }
 }
 

@@ -25,6 +25,11 @@ impl Reads {
         self.0.insert(path.to_owned(), seen);
     }
 
+    /// Adds what another step of the same build looked at.
+    pub fn extend(&mut self, others: Self) {
+        self.0.extend(others.0);
+    }
+
     /// Paths, sorted, and what was there.
     pub fn iter(&self) -> impl Iterator<Item = (&str, Seen)> {
         self.0.iter().map(|(path, &seen)| (path.as_str(), seen))

@@ -61,7 +61,7 @@ pub(crate) fn run(resmap: &mut ResMap, list: &Replacements) -> Result<(), String
             (Some(_), Some(_)) => {
                 return Err("`sourceValue` and `source` are mutually exclusive; leave one out".to_owned());
             }
-            (Some(text), None) => plain(text),
+            (Some(text), None) => Found { value: plain(text), text: text.clone() },
             (None, Some(source)) => source_value(resmap, source)?,
             (None, None) => continue,
         };
@@ -72,7 +72,20 @@ pub(crate) fn run(resmap: &mut ResMap, list: &Replacements) -> Result<(), String
     Ok(())
 }
 
-fn source_value(resmap: &ResMap, source: &Source) -> Result<Value, String> {
+/// What a source gives.
+struct Found {
+    value: Value,
+    /// A scalar as it is written; of a number that is more than its value.
+    text: String,
+}
+
+impl Found {
+    fn new(value: Value) -> Self {
+        Self { text: node_text(&value).into_owned(), value }
+    }
+}
+
+fn source_value(resmap: &ResMap, source: &Source) -> Result<Found, String> {
     let selects = |id: &Id<'_>| {
         source.gvk.selects_id(id)
             && (source.name.is_empty() || source.name == *id.name)
@@ -94,22 +107,28 @@ fn source_value(resmap: &ResMap, source: &Source) -> Result<Value, String> {
     let Some(value) = found else {
         return Err(format!("fieldPath `{path}` is missing for replacement source {}", shown()));
     };
+    let mut found = Found::new(value.clone());
+    let written = resource.source.as_ref().and_then(|bytes| {
+        structured::written(std::str::from_utf8(bytes).ok()?, &resource.value, &split_smart(path), value)
+    });
+    if let Some(text) = written {
+        found.text = text;
+    }
     let Some(options) = source.options.as_ref().filter(|options| !options.delimiter.is_empty()) else {
-        return Ok(value.clone());
+        return Ok(found);
     };
     if matches!(value, Value::Object(_) | Value::Array(_)) {
         return Err("`delimiter` can only be used with scalars".to_owned());
     }
-    let text = node_text(value);
-    let part = usize::try_from(options.index).ok().and_then(|index| text.split(options.delimiter.as_str()).nth(index));
-    let Some(part) = part else {
+    let mut parts = found.text.split(options.delimiter.as_str());
+    let Some(part) = usize::try_from(options.index).ok().and_then(|index| parts.nth(index)) else {
         return Err(format!("`options.index` {} is out of bounds for the value of `{path}`", options.index));
     };
-    let mut value = value.clone();
-    if set_text(&mut value, part.to_owned()).is_err() {
-        value = Value::String(part.to_owned());
+    found.text = part.to_owned();
+    if set_text(&mut found.value, found.text.clone()).is_err() {
+        found.value = Value::String(found.text.clone());
     }
-    Ok(value)
+    Ok(found)
 }
 
 fn namespace(text: &str) -> &str {
@@ -125,7 +144,7 @@ fn is_empty(value: &Value) -> bool {
     }
 }
 
-fn put(resmap: &mut ResMap, target: &Target, value: &Value) -> Result<(), String> {
+fn put(resmap: &mut ResMap, target: &Target, value: &Found) -> Result<(), String> {
     let Some(select) = &target.select else { return Err("a target must specify objects to `select`".to_owned()) };
     let select = Matcher::new(select)?;
     let mut rejects = Vec::new();
@@ -163,10 +182,10 @@ fn put(resmap: &mut ResMap, target: &Target, value: &Value) -> Result<(), String
     Ok(())
 }
 
-fn set_field(resource: &mut Resource, path: &str, value: &Value, options: Option<&FieldOptions>) -> Result<(), String> {
+fn set_field(resource: &mut Resource, path: &str, value: &Found, options: Option<&FieldOptions>) -> Result<(), String> {
     let parts = split_smart(path);
     let (object, untyped) = (&mut resource.value, &mut resource.untyped);
-    let create = options.filter(|options| options.create).map(|_| shape(value));
+    let create = options.filter(|options| options.create).map(|_| shape(&value.value));
     // A path may lead on inside of the JSON or YAML text that a string holds.
     if set_in_text(object, &parts, value, create) {
         return Ok(());
@@ -191,7 +210,7 @@ fn set_field(resource: &mut Resource, path: &str, value: &Value, options: Option
 /// Tries the path as one that enters a string; `false` when it does not, or nothing is there.
 ///
 /// kustomize 5.8.1 knows no delimiter there: the field is replaced whole.
-fn set_in_text(object: &mut Value, parts: &[String], value: &Value, create: Option<Shape>) -> bool {
+fn set_in_text(object: &mut Value, parts: &[String], value: &Found, create: Option<Shape>) -> bool {
     let enters = |at: &usize| matches!(look_up(object, &parts[..*at]), Ok(Some(found)) if !matches!(found, Value::Object(_) | Value::Array(_)));
     let Some(at) = (1..parts.len()).find(enters) else { return false };
     let Ok(Some(Value::String(text))) = look_up(object, &parts[..at]) else { return false };
@@ -221,25 +240,25 @@ fn shape(value: &Value) -> Shape {
 }
 
 /// Puts `value` into a field, or into one part of it. `fresh` fields have no type yet.
-fn set_value(target: &mut Value, value: &Value, options: Option<&FieldOptions>, fresh: bool) -> Result<(), String> {
+fn set_value(target: &mut Value, value: &Found, options: Option<&FieldOptions>, fresh: bool) -> Result<(), String> {
     let is_scalar = !matches!(target, Value::Object(_) | Value::Array(_));
     let Some(options) = options.filter(|options| !options.delimiter.is_empty()) else {
         if !is_scalar {
-            value.clone_into(target);
+            value.value.clone_into(target);
             return Ok(());
         }
-        return set_scalar(target, node_text(value).into_owned(), fresh);
+        return set_scalar(target, value.text.clone(), fresh);
     };
     if !is_scalar {
         return Err("`delimiter` can only be used with scalars".to_owned());
     }
     let old = node_text(target).into_owned();
     let mut parts: Vec<&str> = old.split(options.delimiter.as_str()).collect();
-    let new = node_text(value);
+    let new = value.text.as_str();
     match usize::try_from(options.index) {
-        Err(_) => parts.insert(0, &new),
-        Ok(index) if index >= parts.len() => parts.push(&new),
-        Ok(index) => parts[index] = &new,
+        Err(_) => parts.insert(0, new),
+        Ok(index) if index >= parts.len() => parts.push(new),
+        Ok(index) => parts[index] = new,
     }
     set_scalar(target, parts.join(&options.delimiter), fresh)
 }

@@ -22,9 +22,20 @@ pub(crate) fn node_text(value: &Value) -> Cow<'_, str> {
 
 fn number_text(number: &Number) -> String {
     match number.as_f64() {
-        Some(float) if number.is_f64() && float.fract() == 0.0 && float.abs() < 1e21 => format!("{float:.0}"),
+        Some(float) if number.is_f64() => go_float(float),
         _ => number.to_string(),
     }
+}
+
+/// A float as Go's shortest `%g` has it.
+fn go_float(float: f64) -> String {
+    let text = format!("{float:e}");
+    let (digits, exponent) = text.split_once('e').unwrap_or((&text, "0"));
+    let exponent: i32 = exponent.parse().unwrap_or(0);
+    if (-4..6).contains(&exponent) || float == 0.0 {
+        return float.to_string();
+    }
+    format!("{digits}e{}{:02}", if exponent < 0 { '-' } else { '+' }, exponent.abs())
 }
 
 /// What `text` is as a plain scalar.

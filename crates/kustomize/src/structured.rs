@@ -2,7 +2,7 @@
 
 use sluice_yaml::{Dialect, Value, locate};
 
-use crate::hash::json_string;
+use crate::hash::{json_number, json_string};
 use crate::replacements::{OnField, Shape, look_up, visit};
 use crate::scalar::{node_text, plain, text};
 
@@ -58,21 +58,37 @@ fn splice(source: &str, path: &[String], before: &Value, after: &Value) -> Optio
         }
         b'|' | b'>' | b'&' | b'*' | b'!' => return None,
         _ => {
-            let line = rest.lines().next()?;
-            let stop = line.find(" #").unwrap_or(line.len());
-            let plain_text = line[..stop].trim_end();
-            // In a flow the scalar ends sooner; the text it is known to have says where.
-            let length = if node_text(old) == plain_text || !plain_text.contains([',', '}', ']']) {
-                plain_text.len()
-            } else {
-                plain_text.find([',', '}', ']'])?
-            };
+            let length = plain_length(rest, &node_text(old))?;
             let is_text = matches!(old, Value::String(_));
             let quoted = is_text && !matches!(plain(&new), Value::String(_));
             (length, if quoted { json_string(&new) } else { new })
         }
     };
     Some(format!("{}{replacement}{}", &source[..at], &source[at + length..]))
+}
+
+/// How long the plain scalar is that a text begins with. In a flow it ends sooner than the line; the text it is known
+/// to have, or else the first delimiter, says where.
+fn plain_length(rest: &str, known: &str) -> Option<usize> {
+    let line = rest.lines().next()?;
+    let stop = line.find(" #").unwrap_or(line.len());
+    let text = line[..stop].trim_end();
+    if known == text {
+        return Some(text.len());
+    }
+    let end = text.find([',', '}', ']']).unwrap_or(text.len());
+    Some(text[..end].trim_end().len())
+}
+
+/// How a number or date is written, if it still stands in the text that its object was read from.
+pub(crate) fn written(source: &str, object: &Value, path: &[String], value: &Value) -> Option<String> {
+    let steps = concrete(object, path)?;
+    let steps: Vec<&str> = steps.iter().map(String::as_str).collect();
+    let rest = &source[value_start(source, &steps)?..];
+    let written = &rest[..plain_length(rest, "")?];
+    let reads =
+        matches!(value, Value::Number(_) | Value::String(_)) && !rest.starts_with(['"', '\'', '|', '>', '&', '!', '*']);
+    (reads && sluice_yaml::parse(written, Dialect::V3).is_ok_and(|now| now == *value)).then(|| written.to_owned())
 }
 
 /// Where the value at a path begins in a YAML text.
@@ -193,6 +209,7 @@ fn write_json(value: &Value, indent: Option<usize>, out: &mut String) {
         Value::Array(_) => out.push_str("[]"),
         Value::String(text) => out.push_str(&json_string(text)),
         Value::Null => out.push_str("null"),
-        Value::Bool(_) | Value::Number(_) => out.push_str(&node_text(value)),
+        Value::Number(number) => out.push_str(&json_number(number)),
+        Value::Bool(_) => out.push_str(&node_text(value)),
     }
 }

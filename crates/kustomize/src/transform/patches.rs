@@ -224,6 +224,7 @@ fn apply_json(resmap: &mut ResMap, selected: &[usize], operations: &Value, store
         resource.value = json_patch(resource.value.take(), operations).map_err(|error| format!("{shown}: {error}"))?;
         through_floats(&mut resource.value);
         resource.unshare();
+        resource.source = None;
         if tracked {
             resource.hide_origin();
         }
