@@ -20,8 +20,12 @@ pub struct Config {
     pub audit_log: Option<PathBuf>,
     /// Writes the administrator's kubeconfig here (mode 0600) before the first request is answered.
     pub kubeconfig_out: Option<PathBuf>,
+    /// Collects garbage, ends namespaces and fills token Secrets, as kube-controller-manager does.
+    pub controllers: bool,
     /// Makes workloads progress to ready without nodes; off, they stay as written.
     pub simulate: bool,
+    /// How the simulated workloads behave.
+    pub simulation: crate::Simulation,
     /// What requests and the store may take.
     pub limits: Limits,
 }
@@ -79,7 +83,9 @@ impl Default for Config {
             users: Vec::new(),
             audit_log: None,
             kubeconfig_out: None,
+            controllers: true,
             simulate: true,
+            simulation: crate::Simulation::default(),
             limits: Limits::default(),
         }
     }

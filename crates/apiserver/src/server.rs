@@ -93,7 +93,7 @@ pub async fn start(config: Config) -> Result<Server, StartError> {
         None => address.ip().to_string(),
     };
     let url = format!("https://{host}:{}", address.port());
-    let admin = authority.client("kubernetes-admin", &[MASTERS])?;
+    let admin = authority.client("kubernetes-admin", MASTERS)?;
     let kubeconfig =
         kubeconfig(&url, authority.certificate(), "kubernetes-admin", &Credential::Certificate(&admin));
     if let Some(path) = &config.kubeconfig_out {
@@ -102,9 +102,11 @@ pub async fn start(config: Config) -> Result<Server, StartError> {
     }
     let stop = CancellationToken::new();
     let mut tasks = JoinSet::new();
-    tasks.spawn(controllers::run(core.clone(), stop.clone()));
+    if config.controllers {
+        tasks.spawn(controllers::run(core.clone(), stop.clone()));
+    }
     if config.simulate {
-        tasks.spawn(simulate::run(core.clone(), simulate::Options::default(), stop.clone()));
+        tasks.spawn(simulate::run(core.clone(), config.simulation.clone(), stop.clone()));
     }
     if config.data_dir.is_some() {
         tasks.spawn(keep_synced(core.clone(), stop.clone()));
@@ -174,9 +176,8 @@ async fn keep_synced(core: Arc<Core>, stop: CancellationToken) {
             0 => core.store.compact(),
             _ => core.store.sync(),
         };
-        match tokio::task::spawn_blocking(work).await {
-            Ok(Err(error)) => tracing::error!(%error, "data directory"),
-            Ok(Ok(())) | Err(_) => {}
+        if let Ok(Err(error)) = tokio::task::spawn_blocking(work).await {
+            tracing::error!(%error, "data directory");
         }
     }
 }

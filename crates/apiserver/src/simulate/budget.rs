@@ -20,7 +20,7 @@ pub fn step(world: &mut World, id: &Id, mut budget: Value, version: u64) {
         Some(selector) => world
             .all(Kind::Pod, id.namespace())
             .into_iter()
-            .filter(|pod| pod::is_active(pod))
+            .filter(pod::is_active)
             .filter(|pod| selector.matches(meta::of(pod).get("labels").and_then(Value::as_object)))
             .collect(),
         None => Vec::new(),
@@ -49,7 +49,7 @@ pub fn step(world: &mut World, id: &Id, mut budget: Value, version: u64) {
     status.insert("expectedPods".into(), expected.into());
     let (value, reason) = if allowed > 0 { ("True", "SufficientPods") } else { ("False", "InsufficientPods") };
     condition::set(status, "DisruptionAllowed", value, reason, "", None);
-    super::condition::with_generation(status, "DisruptionAllowed", generation);
+    condition::with_generation(status, "DisruptionAllowed", generation);
     world.put(Kind::Budget, &budget, version);
 }
 

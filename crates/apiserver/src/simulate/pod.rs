@@ -23,7 +23,7 @@ pub fn create(world: &mut World, owner: &Value, template: &Value, name: &str, la
     all.insert("generateName".into(), format!("{}-", meta::text(owner, "name")).into());
     all.insert("generation".into(), 1.into());
     let mut pod = json!({"metadata": all, "spec": template["spec"]});
-    crate::pods::admit(&mut pod);
+    crate::pods::admit(&mut pod, true);
     crate::defaults::fill(&mut pod, world.served(Kind::Pod));
     pod["status"] = json!({"phase": "Pending", "qosClass": pod_status::quality(&pod["spec"])});
     if Script::of(world, &pod).outcome == Outcome::Unschedulable {

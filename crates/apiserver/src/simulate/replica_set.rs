@@ -48,6 +48,11 @@ pub fn step(world: &mut World, id: &Id, mut set: Value, version: u64) {
         condition::remove(status, "ReplicaFailure");
     }
     world.put(Kind::ReplicaSet, &set, version);
+    // A failure shows in the Pods alone, so nothing else tells the Deployment.
+    let owner = meta::of(&set).get("ownerReferences").and_then(|owners| owners[0]["name"].as_str());
+    if let Some(name) = owner.filter(|_| has_failed(world, &set)) {
+        world.queue(Id::new(Kind::Deployment, id.namespace(), name));
+    }
 }
 
 fn write(status: &mut Map<String, Value>, counts: Counts, generation: i64) {

@@ -86,7 +86,7 @@ fn act(world: &mut World, id: &Id, set: &Value, members: &[Member], wanted: i64,
     let first = number(set, "/spec/ordinals/start");
     let mut acted = false;
     // A finished Pod is made anew.
-    for member in members.iter().filter(|m| !meta::is_deleting(&m.value) && !pod::is_active(&m.value)) {
+    if let Some(member) = members.iter().find(|m| !meta::is_deleting(&m.value) && !pod::is_active(&m.value)) {
         world.delete(Kind::Pod, &member.value, member.version);
         return true;
     }
