@@ -29,7 +29,9 @@ pub fn normalize(object: &mut Value) -> Vec<String> {
     if kind(object) == "Secret" {
         fold_string_data(object);
     }
-    if kind(object) != "CustomResourceDefinition" && let Some(fields) = object.as_object_mut() {
+    if kind(object) != "CustomResourceDefinition"
+        && let Some(fields) = object.as_object_mut()
+    {
         fields.remove("status");
     }
     let mut dropped = Vec::new();

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures::{StreamExt, TryStreamExt, stream};
+use futures::{StreamExt, stream};
 use kube::api::{DeleteParams, DynamicObject, Patch, PatchParams, Preconditions, PropagationPolicy};
 use kube::core::request::Request as KubeRequest;
 use kube::{Client, Resource};
@@ -194,22 +194,18 @@ impl Applier {
 
     /// Asks the server what it would say to the objects that it could refuse.
     async fn rehearse(&self, items: &[Item], owner: &Owner, force: bool) -> Result<(), ApplyError> {
-        let rehearsed = items.iter().filter(|item| matches!(item.step, Step::Write { rehearse: true, .. }));
-        let failures: Vec<Failure> = stream::iter(rehearsed.map(|item| async move {
-            match self.patch(item, true).await {
-                Ok(_) => None,
-                Err(error) => {
-                    let failure = Failure::new(item.object.clone(), "dry-run", &item.desired, &error);
-                    let recreate = (force || owner.forces(&item.desired)) && item.live.is_some();
-                    (!(recreate && failure.is_immutable())).then_some(failure)
-                }
-            }
-        }))
-        .buffered(self.concurrent.max(1))
-        .filter_map(|failure| async { failure })
-        .collect()
-        .await;
+        let wanted = items.iter().filter(|item| matches!(item.step, Step::Write { rehearse: true, .. }));
+        let rehearsals: Vec<_> = wanted.map(|item| self.rehearse_one(item, owner, force)).collect();
+        let failures = stream::iter(rehearsals).buffered(self.concurrent.max(1)).collect::<Vec<_>>().await;
+        let failures: Vec<Failure> = failures.into_iter().flatten().collect();
         if failures.is_empty() { Ok(()) } else { Err(ApplyError::Refused(failures)) }
+    }
+
+    async fn rehearse_one(&self, item: &Item, owner: &Owner, force: bool) -> Option<Failure> {
+        let error = self.patch(item, true).await.err()?;
+        let failure = Failure::new(item.object.clone(), "dry-run", &item.desired, &error);
+        let recreate = (force || owner.forces(&item.desired)) && item.live.is_some();
+        (!(recreate && failure.is_immutable())).then_some(failure)
     }
 
     async fn write(
@@ -390,11 +386,13 @@ impl Applier {
 
     /// Groups references by where their kinds live; kinds that the server does not have are left out.
     pub(crate) async fn resolve_all(&self, objects: &[ObjectRef]) -> Result<BTreeMap<usize, Mapped>, kube::Error> {
-        let resolved = stream::iter(objects.iter().enumerate())
-            .then(|(n, object)| async move { self.mapper.resolve(&object.gvk).await.map(|at| (n, at)) })
-            .try_collect::<Vec<_>>()
-            .await?;
-        Ok(resolved.into_iter().filter_map(|(n, at)| Some((n, at?))).collect())
+        let mut at = BTreeMap::new();
+        for (n, object) in objects.iter().enumerate() {
+            if let Some(mapped) = self.mapper.resolve(&object.gvk).await? {
+                at.insert(n, mapped);
+            }
+        }
+        Ok(at)
     }
 }
 
@@ -426,7 +424,8 @@ fn stage_of(object: &Value, early: &[(String, String)]) -> usize {
 /// rehearsal. Anything else of these kinds, such as a name that is none, fails with its own message all the same.
 fn is_plain(object: &Value) -> bool {
     let kind = sluice_object::kind(object);
-    sluice_object::api_version(object) == "v1" && matches!(kind, "ConfigMap" | "ServiceAccount" | "Secret" | "Namespace")
+    sluice_object::api_version(object) == "v1"
+        && matches!(kind, "ConfigMap" | "ServiceAccount" | "Secret" | "Namespace")
         && is_dns_name(sluice_object::name(object))
         && ["data", "stringData", "binaryData"].iter().all(|field| {
             let entries = object.get(*field).and_then(Value::as_object).into_iter().flatten();
@@ -437,7 +436,11 @@ fn is_plain(object: &Value) -> bool {
 fn is_dns_name(name: &str) -> bool {
     let inner = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-' || c == '.';
     let ends = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
-    name.len() <= 253 && name.starts_with(ends) && name.ends_with(ends) && name.chars().all(inner) && !name.contains("..")
+    name.len() <= 253
+        && name.starts_with(ends)
+        && name.ends_with(ends)
+        && name.chars().all(inner)
+        && !name.contains("..")
 }
 
 fn is_config_key(key: &str) -> bool {

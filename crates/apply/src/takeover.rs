@@ -37,11 +37,11 @@ fn united(entries: &[Value], manager: &str) -> Option<Vec<Value>> {
     let by_hand = |entry: &Value| {
         let name = text(entry, "manager");
         whole_object(entry)
-            && (BY_HAND.iter().any(|it| name.starts_with(it)) || (name == manager && text(entry, "operation") == "Update"))
+            && (BY_HAND.iter().any(|it| name.starts_with(it))
+                || (name == manager && text(entry, "operation") == "Update"))
     };
-    let ours = |entry: &Value| {
-        whole_object(entry) && text(entry, "manager") == manager && text(entry, "operation") == "Apply"
-    };
+    let ours =
+        |entry: &Value| whole_object(entry) && text(entry, "manager") == manager && text(entry, "operation") == "Apply";
     let (taken, mut rest): (Vec<Value>, Vec<Value>) = entries.iter().cloned().partition(by_hand);
     let first = taken.first()?.clone();
     let mut own = match rest.iter().position(ours) {

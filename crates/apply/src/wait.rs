@@ -94,8 +94,7 @@ impl Applier {
         let mut look: Vec<(GroupKind, Key)> = Vec::new();
         for target in targets {
             let object = &target.object;
-            let kind =
-                GroupKind { group: object.gvk.group.as_str().into(), kind: object.gvk.kind.as_str().into() };
+            let kind = GroupKind { group: object.gvk.group.as_str().into(), kind: object.gvk.kind.as_str().into() };
             let slot = (kind, Key::new(&object.namespace, &object.name));
             look.push(slot.clone());
             waiting.insert(slot, target);
@@ -144,9 +143,8 @@ impl Applier {
 
     /// `None` when the object is ready.
     async fn verdict(&self, slot: &(GroupKind, Key), target: &mut Target, judge: &Judge<'_>) -> Option<NotReady> {
-        let state = |status: StatusKind, message: String| {
-            Some(NotReady { object: target.object.clone(), status, message })
-        };
+        let state =
+            |status: StatusKind, message: String| Some(NotReady { object: target.object.clone(), status, message });
         let live = match target.live.take() {
             Some(live) => live,
             None => {

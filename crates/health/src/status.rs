@@ -83,6 +83,12 @@ impl Status {
         Self { kind, message, conditions: vec![condition] }
     }
 
+    /// Whether the object is as it should be.
+    #[must_use]
+    pub fn is_current(&self) -> bool {
+        self.kind == StatusKind::Current
+    }
+
     /// The object is not there.
     #[must_use]
     pub fn not_found() -> Self {

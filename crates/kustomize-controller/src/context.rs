@@ -4,9 +4,10 @@ use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use anyhow::Context as _;
 use sluice_api::kustomize::Kustomization;
 use sluice_apply::{Mapper, Marks, Memory};
-use sluice_artifact::Trees;
+use sluice_artifact::{FetchOptions, Fetcher, Trees};
 use sluice_runtime::{Cache, Key, MetadataIndex, Queue, Runtime};
 use tokio::sync::{Semaphore, mpsc};
 use tokio::time::Instant;
@@ -16,6 +17,11 @@ use crate::kustomization::build::Built;
 use crate::options::Options;
 use crate::references::References;
 use crate::sources::{NewArtifact, Sources};
+
+/// Bytes of trees that are kept though no pass uses them: the next pass over the same source is not far.
+const KEPT_TREES: u64 = 16 << 20;
+/// Bytes of files whose parsed form is kept.
+const KEPT_FILES: usize = 4 << 20;
 
 /// What all passes share; clones share it too.
 pub type Context = Arc<Shared>;
@@ -70,12 +76,23 @@ pub struct Memo {
 impl Shared {
     /// The context of a controller.
     #[must_use]
-    pub fn new(runtime: &Runtime, options: Options, kustomizations: Cache<Kustomization>, queue: Queue) -> Context {
+    ///
+    /// # Errors
+    /// When no HTTP client can be set up.
+    pub fn new(
+        runtime: &Runtime,
+        options: Options,
+        kustomizations: Cache<Kustomization>,
+        queue: Queue,
+    ) -> anyhow::Result<Context> {
         let client = runtime.client();
         let (sources, news) = Sources::new(runtime);
+        let fetch = FetchOptions { retries: options.http_retry, ..FetchOptions::default() };
+        let fetcher = Fetcher::new(fetch).context("setting up the client for artifacts")?;
+        let artifacts = Trees::new(fetcher, sluice_tree::Limits::default(), KEPT_TREES);
         // At least two, so that one long build does not hold up all others.
         let cores = std::thread::available_parallelism().map_or(2, usize::from).max(2);
-        Arc::new(Shared {
+        Ok(Arc::new(Shared {
             sources,
             references: References::default(),
             index: MetadataIndex::new(client.clone(), runtime.stopping()),
@@ -83,7 +100,7 @@ impl Shared {
             mapper: Arc::new(Mapper::new(client)),
             clusters: Clusters::default(),
             artifacts,
-            parsed: Arc::default(),
+            parsed: sluice_kustomize::Cache::new(KEPT_FILES),
             working: Semaphore::new(options.concurrent.max(1)),
             building: Arc::new(Semaphore::new(cores)),
             memo: Mutex::default(),
@@ -93,7 +110,7 @@ impl Shared {
             options,
             kustomizations,
             queue,
-        })
+        }))
     }
 
     /// What is remembered of a Kustomization.

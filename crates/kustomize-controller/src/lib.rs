@@ -34,7 +34,7 @@ const PASSES: usize = 256;
 pub async fn run(runtime: Runtime, options: Options) -> anyhow::Result<()> {
     options.check(runtime.flags()).context("flags")?;
     let controller = Controller::<KustomizationReconciler>::new(&runtime, PASSES);
-    let context = context::Context::new(&runtime, options, controller.cache(), controller.queue());
+    let context = context::Shared::new(&runtime, options, controller.cache(), controller.queue())?;
     let wake = tokio::spawn(wake::on_changes(context.clone()));
     controller.run(Arc::new(KustomizationReconciler(context))).await;
     wake.abort();

@@ -62,7 +62,8 @@ async fn sleep_until(when: Option<Instant>) {
 fn on_artifact(ctx: &Context, new: &NewArtifact) {
     for key in ctx.references.to(&Reference::Source(new.kind.clone(), new.key.clone())) {
         let seen = ctx.kustomizations.get(&key).is_some_and(|it| {
-            it.status.last_attempted_revision == new.revision && it.status.conditions().iter().any(|it| it.type_ == "Ready")
+            it.status.last_attempted_revision == new.revision
+                && it.status.conditions().iter().any(|it| it.type_ == "Ready")
         });
         // While it waits for a dependency the attempt is still to come.
         if !seen || ctx.waiting().contains(&key) {

@@ -17,42 +17,8 @@ impl FromStr for GoDuration {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        parse_duration(text)
-            .map(GoDuration)
-            .ok_or_else(|| format!("`{text}` is no duration; write one as `1h30m`, `45s` or `750ms`"))
+        sluice_api::meta::Duration::from(text).to_std().map(GoDuration).map_err(|error| error.to_string())
     }
-}
-
-/// The duration that Go's `time.ParseDuration` reads from `text`, if it is one and not negative.
-#[must_use]
-pub fn parse_duration(text: &str) -> Option<Duration> {
-    if text == "0" {
-        return Some(Duration::ZERO);
-    }
-    let mut rest = text.strip_prefix('+').unwrap_or(text);
-    if rest.is_empty() {
-        return None;
-    }
-    let mut seconds = 0.0_f64;
-    while !rest.is_empty() {
-        let number = rest.len() - rest.trim_start_matches(|c: char| c.is_ascii_digit() || c == '.').len();
-        let value: f64 = rest[..number].parse().ok()?;
-        rest = &rest[number..];
-        let unit = rest.len() - rest.trim_start_matches(|c: char| !c.is_ascii_digit() && c != '.').len();
-        let factor = match &rest[..unit] {
-            "ns" => 1e-9,
-            "us" | "µs" | "μs" => 1e-6,
-            "ms" => 1e-3,
-            "s" => 1.0,
-            "m" => 60.0,
-            "h" => 3600.0,
-            _ => return None,
-        };
-        rest = &rest[unit..];
-        seconds += value * factor;
-    }
-    // Go's durations are 63 bits of nanoseconds, some 292 years.
-    (seconds < 9.2e9).then(|| Duration::from_secs_f64(seconds))
 }
 
 /// How much is logged.
@@ -232,25 +198,6 @@ mod tests {
         assert!(parse(&["--enable-leader-election=true"]).enable_leader_election);
         assert!(!parse(&["--watch-all-namespaces=false"]).watch_all_namespaces);
         assert!(parse(&[]).watch_all_namespaces);
-    }
-
-    #[test]
-    fn durations_are_go_s() {
-        let check = |text: &str, want: Option<u64>| {
-            assert_eq!(parse_duration(text).map(|it| it.as_millis() as u64), want, "`{text}`");
-        };
-        check("1h30m", Some(5_400_000));
-        check("1.5s", Some(1500));
-        check("750ms", Some(750));
-        check("0", Some(0));
-        check("0s", Some(0));
-        check("", None);
-        check("5", None);
-        check("-5m", None);
-        check("1d", None);
-        check("9999999999h", None);
-        check("1h1h", Some(7_200_000));
-        check(".s", None);
     }
 
     #[test]

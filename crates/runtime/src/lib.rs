@@ -36,7 +36,7 @@ pub use cache::{Cache, Cached};
 pub use client::{Kube, client};
 pub use controller::{Controller, REQUESTED_AT, Reconciler, jittered};
 pub use events::{Recorder, Severity, shortened};
-pub use flags::{FeatureGates, GoDuration, Listen, LogEncoding, LogLevel, SharedFlags, listen_address, parse_duration};
+pub use flags::{FeatureGates, GoDuration, Listen, LogEncoding, LogLevel, SharedFlags, listen_address};
 pub use key::Key;
 pub use logging::init as init_logging;
 pub use metadata::{Changed, Facts, GroupKind, Live, MetadataIndex, WatchError};

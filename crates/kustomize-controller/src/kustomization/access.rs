@@ -92,18 +92,16 @@ impl KubeConfig {
         let config = Config::from_custom_kubeconfig(self.content, &KubeConfigOptions::default()).await;
         // The error of a kubeconfig may quote it.
         let mut config = config.map_err(|_| {
-            Failure::Reconciliation("spec.kubeConfig: the kubeconfig is incomplete or its certificates are broken".to_owned())
+            Failure::Reconciliation(
+                "spec.kubeConfig: the kubeconfig is incomplete or its certificates are broken".to_owned(),
+            )
         })?;
         config.connect_timeout = Some(REMOTE);
         Ok(config)
     }
 }
 
-async fn kube_config(
-    reference: &KubeConfigReference,
-    namespace: &str,
-    ctx: &Context,
-) -> Result<KubeConfig, Failure> {
+async fn kube_config(reference: &KubeConfigReference, namespace: &str, ctx: &Context) -> Result<KubeConfig, Failure> {
     let Some(secret_ref) = &reference.secret_ref else {
         return Err(Failure::Reconciliation(
             "spec.kubeConfig.configMapRef: logging in to a cloud provider's cluster is not supported yet; use secretRef \
@@ -131,11 +129,7 @@ async fn kube_config(
         namespace.to_owned(),
         secret_ref.name.clone(),
         secret_ref.key.clone(),
-        format!(
-            "{}@{}",
-            secret.metadata.uid.unwrap_or_default(),
-            secret.metadata.resource_version.unwrap_or_default()
-        ),
+        format!("{}@{}", secret.metadata.uid.unwrap_or_default(), secret.metadata.resource_version.unwrap_or_default()),
     ];
     Ok(KubeConfig { identity, content })
 }
@@ -145,7 +139,9 @@ fn check(content: &mut Kubeconfig, ctx: &Context) -> Result<(), String> {
     for named in &mut content.auth_infos {
         let Some(user) = &mut named.auth_info else { continue };
         if user.exec.is_some() && !ctx.options.insecure_kubeconfig_exec {
-            return Err("`exec` is not allowed; start the controller with --insecure-kubeconfig-exec to allow it".into());
+            return Err(
+                "`exec` is not allowed; start the controller with --insecure-kubeconfig-exec to allow it".into()
+            );
         }
         if user.client_certificate.is_some() || user.client_key.is_some() || user.token_file.is_some() {
             return Err("names files of this machine; put the data in, as `kubectl config view --flatten` does".into());

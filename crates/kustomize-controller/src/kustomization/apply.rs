@@ -69,7 +69,8 @@ mod tests {
 
     #[test]
     fn objects_carry_their_owner_and_the_common_metadata() {
-        let config = json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "x", "labels": {"team": "z"}}});
+        let config =
+            json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "x", "labels": {"team": "z"}}});
         let prepared = prepare(&kustomization(), &[config]).unwrap();
         assert_eq!(
             prepared[0]["metadata"],

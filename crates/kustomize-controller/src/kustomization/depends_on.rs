@@ -5,7 +5,7 @@ use std::sync::Arc;
 use kube::Api;
 use sluice_api::kustomize::Kustomization;
 use sluice_api::meta::{Artifact, DependencyReference, is_true};
-use sluice_expr::{Env, Program};
+use sluice_health::ReadyCheck;
 use sluice_runtime::Key;
 
 use super::failure::Failure;
@@ -65,9 +65,9 @@ fn built_in(object: &Kustomization, found: &Kustomization, key: &Key, artifact: 
 
 fn expression(object: &Kustomization, found: &Kustomization, key: &Key, text: &str) -> Result<(), Failure> {
     let value = |it: &Kustomization| serde_json::to_value(it).map_err(|error| Failure::Dependency(error.to_string()));
-    let program = Program::compile(text, &Env::flux_checked(&["self", "dep"]))
+    let check = ReadyCheck::compile(text)
         .map_err(|error| Failure::Expression(format!("spec.dependsOn: readyExpr of '{key}': {error}")))?;
-    match program.eval_bool(&[("self", &value(object)?), ("dep", &value(found)?)]) {
+    match check.is_ready(&value(object)?, &value(found)?) {
         Ok(true) => Ok(()),
         Ok(false) => Err(Failure::Dependency(format!("dependency '{key}' is not ready according to readyExpr"))),
         Err(error) => Err(Failure::Dependency(format!("dependency '{key}': readyExpr: {error}"))),

@@ -79,7 +79,10 @@ async fn delete(object: &Kustomization, objects: Vec<sluice_object::ObjectRef>, 
     if account_is_gone(object, ctx).await {
         let names: Vec<String> = objects.iter().map(ToString::to_string).collect();
         let account = &object.spec.service_account_name;
-        let message = format!("unable to prune objects: \nserviceaccounts \"{account}\" not found; left behind: {}", names.join(", "));
+        let message = format!(
+            "unable to prune objects: \nserviceaccounts \"{account}\" not found; left behind: {}",
+            names.join(", ")
+        );
         events::send(object, ctx, Severity::Error, "PruneFailed", &message, revision);
         return None;
     }

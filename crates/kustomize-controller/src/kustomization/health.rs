@@ -6,8 +6,7 @@ use serde_json::Value;
 use sluice_api::kustomize::Kustomization;
 use sluice_api::meta::CustomHealthCheck;
 use sluice_apply::{Action, Applier, Change, Target, WaitError};
-use sluice_expr::Env;
-use sluice_health::{Expressions, Status};
+use sluice_health::{HealthCheck, Status};
 use sluice_object::{GroupVersionKind, ObjectRef};
 use sluice_runtime::{Interrupt, Key};
 use tokio::time::Instant;
@@ -17,7 +16,7 @@ use super::source::text;
 use crate::context::Context;
 
 /// The compiled `spec.healthCheckExprs`.
-pub struct Checks(Vec<(CustomHealthCheck, Expressions)>);
+pub struct Checks(Vec<(CustomHealthCheck, HealthCheck)>);
 
 impl Checks {
     /// Compiles the expressions.
@@ -26,7 +25,7 @@ impl Checks {
     /// When one does not compile; only a change of the specification can help then.
     pub fn compile(object: &Kustomization) -> Result<Self, Failure> {
         let compiled = object.spec.health_check_exprs.iter().enumerate().map(|(n, check)| {
-            Expressions::compile(&check.current, &check.in_progress, &check.failed, &Env::flux())
+            HealthCheck::compile(&check.current, &check.in_progress, &check.failed)
                 .map(|it| (check.clone(), it))
                 .map_err(|error| Failure::Expression(format!("spec.healthCheckExprs[{n}]: {error}")))
         });
@@ -36,13 +35,12 @@ impl Checks {
     /// How ready an object is. A check of its kind wins over one of its group; versions do not matter.
     pub fn judge(&self, object: &Value) -> Result<Status, String> {
         let gvk = GroupVersionKind::from_object(object).map_err(|error| error.to_string())?;
-        let of_group = |check: &CustomHealthCheck| GroupVersionKind::from_api_version(&check.api_version, "").group == gvk.group;
+        let of_group =
+            |check: &CustomHealthCheck| GroupVersionKind::from_api_version(&check.api_version, "").group == gvk.group;
         let fits = |kind: &str| self.0.iter().find(|(check, _)| of_group(check) && check.kind == kind);
         match fits(&gvk.kind).or_else(|| fits("")) {
             Some((_, expressions)) => expressions.status(object).map_err(|error| error.to_string()),
-            None if gvk.group == "batch" && gvk.kind == "Job" => {
-                sluice_health::job_status(object).map_err(|error| error.to_string())
-            }
+            None if gvk.group == "batch" && gvk.kind == "Job" => Ok(sluice_health::job(object)),
             None => sluice_health::status(object).map_err(|error| error.to_string()),
         }
     }
@@ -136,7 +134,12 @@ fn targets(object: &Kustomization, changes: &[Change]) -> Vec<Target> {
                 name: check.name.clone(),
             }
         });
-        wanted.map(|wanted| { let change = find(&wanted); target(wanted, change) }).collect()
+        wanted
+            .map(|wanted| {
+                let change = find(&wanted);
+                target(wanted, change)
+            })
+            .collect()
     };
     // Nobody can wait for himself.
     targets.retain(|target| {

@@ -14,10 +14,8 @@ pub fn objects(inventory: Option<&Inventory>) -> Vec<ObjectRef> {
 /// The inventory of objects, in the order in which they are applied.
 pub fn of(mut objects: Vec<ObjectRef>) -> Inventory {
     objects.sort_by(order::compare_refs);
-    let entries = objects.into_iter().map(|object| ResourceRef {
-        id: object.inventory_id(),
-        version: object.gvk.version,
-    });
+    let entries =
+        objects.into_iter().map(|object| ResourceRef { id: object.inventory_id(), version: object.gvk.version });
     Inventory { entries: entries.collect() }
 }
 

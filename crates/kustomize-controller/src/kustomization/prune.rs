@@ -1,7 +1,7 @@
 //! Deleting what the revision no longer has, unless that is suspiciously much.
 
 use sluice_api::kustomize::Kustomization;
-use sluice_apply::{Applier, Change, Owner, Action, Deleted};
+use sluice_apply::{Action, Applier, Change, Deleted, Owner};
 use sluice_object::ObjectRef;
 use tokio_util::sync::CancellationToken;
 use tracing::info;

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use kube::Api;
 use sluice_api::kustomize::{Kustomization, KustomizationStatus};
 use sluice_api::meta::{Artifact, find, is_false, is_true};
-use sluice_apply::{Action, Applier, ApplyError, Change, Request};
+use sluice_apply::{Action, Applier, Change, Request};
 use sluice_object::ObjectRef;
 use sluice_runtime::{Interrupt, Key, REQUESTED_AT, Requeue, Severity, status as status_patch};
 use tracing::{debug, error, info};
@@ -117,7 +117,7 @@ impl<'a> Pass<'a> {
             || !self.ctx.options.watch_managed_objects
             || built.generation != self.generation()
             || built.revision != artifact.revision
-            || !built.references_unchanged(self.ctx)
+            || !built.references_unchanged(&self.object, self.ctx)
             || !applier.all_as_applied(&built.objects)
         {
             return None;
@@ -134,7 +134,8 @@ impl<'a> Pass<'a> {
         let variables = variables::collect(&object, ctx).await?;
         if let Some(built) = self.same_build(&tree, &variables, artifact, applier) {
             info!(revision = %self.revision, "the revision changes no file of this build");
-            let unchanged = |object: &ObjectRef| Change { object: object.clone(), action: Action::Unchanged, live: None };
+            let unchanged =
+                |object: &ObjectRef| Change { object: object.clone(), action: Action::Unchanged, live: None };
             let changes = built.objects.iter().map(unchanged).collect();
             self.ctx.memo(&self.key, |memo| memo.built = Some(Arc::new(built)));
             return Ok(changes);
@@ -159,7 +160,7 @@ impl<'a> Pass<'a> {
         };
         let applied = applier.apply(request, &mut changes).await;
         self.tell_changes(&changes);
-        applied.map_err(|error| locate(error, &built))?;
+        applied?;
         self.finish(applier, &owner, &built, gone).await?;
         self.ctx.memo(&self.key, |memo| memo.built = Some(Arc::new(built)));
         Ok(changes)
@@ -191,7 +192,8 @@ impl<'a> Pass<'a> {
         }
         self.status.inventory = Some(inventory::of(inventory::union(old, new)));
         let message = format!("Detecting drift for revision {} with a timeout of {}", self.revision, self.timeout());
-        status::progressing(&mut self.status, self.generation(), &message);
+        let generation = self.generation();
+        status::progressing(&mut self.status, generation, &message);
         self.write().await
     }
 
@@ -234,8 +236,10 @@ impl<'a> Pass<'a> {
         {
             return Ok(());
         }
-        let message = format!("Running health checks for revision {} with a timeout of {}", self.revision, self.timeout());
-        status::progressing(&mut self.status, self.generation(), &message);
+        let message =
+            format!("Running health checks for revision {} with a timeout of {}", self.revision, self.timeout());
+        let generation = self.generation();
+        status::progressing(&mut self.status, generation, &message);
         self.write().await
     }
 
@@ -286,8 +290,8 @@ impl<'a> Pass<'a> {
         };
         match outcome {
             Ok(()) => {
-                let first = self.status.last_applied_revision != self.revision
-                    || !is_true(&self.written.conditions, "Ready");
+                let first =
+                    self.status.last_applied_revision != self.revision || !is_true(&self.written.conditions, "Ready");
                 self.succeeded(generation, first).await
             }
             // Nothing is written on the way out: Ready must not say what was not found.
@@ -368,14 +372,4 @@ impl<'a> Pass<'a> {
             }
         }
     }
-}
-
-/// Adds to what the server says of an object where in Git it comes from.
-fn locate(error: ApplyError, built: &Built) -> Failure {
-    let ApplyError::Refused(failures) = error else { return error.into() };
-    let lines = failures.iter().map(|failure| match built.origin(&failure.object) {
-        Some(origin) => format!("{failure} ({origin})"),
-        None => failure.to_string(),
-    });
-    Failure::Reconciliation(lines.collect::<Vec<_>>().join("\n"))
 }

@@ -91,7 +91,7 @@ pub fn remember(
         },
     };
     snapshot.last_reconciled = now;
-    snapshot.last_reconciled_duration = text(took).into();
+    snapshot.last_reconciled_duration = text(took).as_str().into();
     snapshot.total_reconciliations = snapshot.total_reconciliations.saturating_add(1);
     let mut metadata = BTreeMap::from([("revision".to_owned(), revision.to_owned())]);
     if !origin.is_empty() {

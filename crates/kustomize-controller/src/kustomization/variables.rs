@@ -19,7 +19,9 @@ pub async fn collect(object: &Kustomization, ctx: &Context) -> Result<BTreeMap<S
         let found = match from.kind {
             SubstituteKind::ConfigMap => config_map(ctx, namespace, &from.name).await,
             SubstituteKind::Secret => secret(ctx, namespace, &from.name).await,
-            SubstituteKind::Other(_) => return Err(Failure::Build(format!("{what}: neither a Secret nor a ConfigMap"))),
+            SubstituteKind::Other(_) => {
+                return Err(Failure::Build(format!("{what}: neither a Secret nor a ConfigMap")));
+            }
         };
         match found.map_err(|error| Failure::Build(format!("{what}: {error}")))? {
             Some(data) => variables.extend(data),
