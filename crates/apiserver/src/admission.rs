@@ -32,7 +32,7 @@ pub fn create(
     }
     match (served.resource.group.as_str(), served.resource.kind.as_str()) {
         ("", "Namespace") => label_with_name(object),
-        ("", "Pod") => crate::pods::admit(object),
+        ("", "Pod") => crate::pods::admit(object, core.simulates),
         ("rbac.authorization.k8s.io", _) => rbac::check_escalation(core, served, object, None, context)?,
         _ => {}
     }
@@ -43,6 +43,7 @@ pub fn create(
 pub fn settle(served: &Served, object: &mut Value) {
     match (served.resource.group.as_str(), served.resource.kind.as_str()) {
         ("", "Namespace") => object["spec"]["finalizers"] = json!(["kubernetes"]),
+        ("", "Pod") => object["status"]["qosClass"] = crate::pods::quality(object).into(),
         ("", "PersistentVolumeClaim") => protect(object, "kubernetes.io/pvc-protection"),
         ("", "PersistentVolume") => protect(object, "kubernetes.io/pv-protection"),
         ("apiextensions.k8s.io", "CustomResourceDefinition") => crd::prepare(object),
@@ -98,7 +99,12 @@ pub fn update(core: &Core, served: &Served, new: &mut Value, old: &Value, contex
             label_with_name(new);
             new["spec"] = old["spec"].clone();
         }
-        ("", "Service") => crate::services::keep(new, old),
+        ("", "Service") => {
+            crate::services::keep(new, old);
+            if crate::services::lacks(new) {
+                crate::services::allocate(core, served, new)?;
+            }
+        }
         ("apiextensions.k8s.io", "CustomResourceDefinition") => crd::prepare(new),
         ("rbac.authorization.k8s.io", _) => rbac::check_escalation(core, served, new, Some(old), context)?,
         _ => {}
@@ -110,9 +116,9 @@ pub fn update(core: &Core, served: &Served, new: &mut Value, old: &Value, contex
 ///
 /// # Errors
 /// 422 for an address that is taken or out of range.
-pub fn allocate(core: &Core, served: &Served, object: &mut Value, context: &Context) -> Result<(), ApiError> {
+pub fn allocate(core: &Core, served: &Served, object: &mut Value) -> Result<(), ApiError> {
     if served.is("", "Service") {
-        crate::services::allocate(core, served, object, context.options.dry_run)?;
+        crate::services::allocate(core, served, object)?;
     }
     Ok(())
 }
@@ -146,6 +152,8 @@ pub fn updated(core: &Core, served: &Served, object: &Arc<Object>, gone: bool) {
     if served.is("apiextensions.k8s.io", "CustomResourceDefinition") {
         if gone {
             crd::reload(core);
+        } else if object.is_deleting() {
+            crd::clean_up(core);
         } else {
             crd::establish(core, served, object);
         }

@@ -30,6 +30,8 @@ pub struct Core {
     pub authority: String,
     /// What requests may take.
     pub limits: Limits,
+    /// Whether workloads run, so that Pods need accounts.
+    pub simulates: bool,
 }
 
 /// On whose behalf, and how, something is written.
@@ -88,6 +90,7 @@ impl Core {
             audit,
             authority: authority.certificate().to_owned(),
             limits: config.limits.clone(),
+            simulates: config.simulate,
         })
     }
 

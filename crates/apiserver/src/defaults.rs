@@ -145,7 +145,16 @@ fn after(object: &mut Value, served: &Served) {
         }
         ("batch", "Job") => pod_spec(&mut object["spec"]["template"]["spec"]),
         ("batch", "CronJob") => pod_spec(&mut object["spec"]["jobTemplate"]["spec"]["template"]["spec"]),
-        ("", "Service") => service(&mut object["spec"]),
+        ("", "Service") => {
+            service(&mut object["spec"]);
+            if object["spec"]["type"] == "LoadBalancer" {
+                for ingress in items(&mut object["status"]["loadBalancer"], "ingress") {
+                    if ingress.get("ip").is_some() {
+                        set(ingress, "ipMode", "VIP");
+                    }
+                }
+            }
+        }
         ("", "Secret") => secret(object),
         ("", "Namespace") => {
             set(&mut object["status"], "phase", "Active");
@@ -201,7 +210,9 @@ fn pod(spec: &mut Value) {
     pod_spec(spec);
     for list in ["containers", "initContainers"] {
         for container in items(spec, list) {
-            let Some(limits) = container["resources"].get("limits").and_then(Value::as_object).cloned() else { continue };
+            let Some(limits) = container["resources"].get("limits").and_then(Value::as_object).cloned() else {
+                continue;
+            };
             let requests = container["resources"]
                 .as_object_mut()
                 .expect("it has limits")

@@ -270,10 +270,7 @@ mod tests {
     fn a_missing_object_is_named_by_plural_and_group() {
         let error = ApiError::not_found(Plural { group: "apps", name: "deployments" }, "x");
         assert_eq!(error.message, "deployments.apps \"x\" not found");
-        assert_eq!(
-            error.to_status()["details"],
-            json!({"name": "x", "group": "apps", "kind": "deployments"})
-        );
+        assert_eq!(error.to_status()["details"], json!({"name": "x", "group": "apps", "kind": "deployments"}));
     }
 
     #[test]

@@ -35,11 +35,7 @@ impl FieldSelector {
             let Some((at, operator, equal)) = term else {
                 return Err(ApiError::bad_request(format!("invalid selector: '{text}'; can't understand '{part}'")));
             };
-            terms.push(Term {
-                field: part[..at].to_owned(),
-                value: unescape(&part[at + operator.len()..]),
-                equal,
-            });
+            terms.push(Term { field: part[..at].to_owned(), value: unescape(&part[at + operator.len()..]), equal });
         }
         Ok(Self(terms))
     }
@@ -66,11 +62,6 @@ impl FieldSelector {
             };
             equal == term.equal
         })
-    }
-
-    /// The name that the selector demands, if it does.
-    pub fn name(&self) -> Option<&str> {
-        self.0.iter().find(|t| t.equal && t.field == "metadata.name").map(|t| t.value.as_str())
     }
 }
 

@@ -58,8 +58,7 @@ pub async fn handle(
     let query = Query::parse(head.uri.query().unwrap_or_default());
     let request = Request::parse(&head.method, head.uri.path(), &query);
     let agent = head.headers.get(USER_AGENT).and_then(|v| v.to_str().ok()).unwrap_or_default().to_owned();
-    let asked =
-        Asked { request: &request, query: &query, headers: &head.headers, method: &head.method, agent: &agent };
+    let asked = Asked { request: &request, query: &query, headers: &head.headers, method: &head.method, agent: &agent };
     let mut warnings = Vec::new();
     let (mut user, mut acting, mut allowed) = (Identity::anonymous(), None, false);
     let result = match identify(&core, &peer, &head.headers) {
@@ -102,7 +101,6 @@ pub async fn handle(
 
 /// Paths that are no resource and unknown are answered in plain text, as Go's mux does.
 fn failure(core: &Core, asked: &Asked<'_>, error: &ApiError) -> Reply {
-    let _ = core;
     if error.code == 404 && error.details.as_ref().is_some_and(|d| **d == crate::error::Details::default()) {
         let group_is_known = asked.request.is_resource
             && core.kinds().all().iter().any(|s| {
@@ -113,7 +111,11 @@ fn failure(core: &Core, asked: &Asked<'_>, error: &ApiError) -> Reply {
         }
     }
     if asked.headers.get(http::header::ACCEPT).and_then(|v| v.to_str().ok()) == Some("application/yaml") {
-        return Reply::value(error.code, Form { encoding: crate::negotiate::Encoding::Yaml, ..Form::JSON }, &error.to_status());
+        return Reply::value(
+            error.code,
+            Form { encoding: crate::negotiate::Encoding::Yaml, ..Form::JSON },
+            &error.to_status(),
+        );
     }
     Reply::error(error)
 }
@@ -126,10 +128,9 @@ fn media_of(headers: &HeaderMap) -> &str {
 /// Who asks, and whom it asks as.
 fn identify(core: &Core, peer: &Peer, headers: &HeaderMap) -> Result<(Identity, Option<Identity>), ApiError> {
     let user = match auth::bearer(headers) {
-        Some(token) => core
-            .tokens
-            .check(token, |claims| reviews::alive(core, claims))
-            .map_err(|_| ApiError::unauthorized())?,
+        Some(token) => {
+            core.tokens.check(token, |claims| reviews::alive(core, claims)).map_err(|_| ApiError::unauthorized())?
+        }
         None => match &peer.certificate {
             Some(identity) => Identity::clone(identity),
             None => Identity::anonymous(),
@@ -142,8 +143,7 @@ fn identify(core: &Core, peer: &Peer, headers: &HeaderMap) -> Result<(Identity, 
 
 fn may_impersonate(core: &Core, user: &Identity, wanted: &Impersonation) -> Result<(), ApiError> {
     let check = |group: &str, resource: &str, subresource: &str, namespace: &str, name: &str| {
-        let attributes =
-            Attributes { verb: "impersonate", group, resource, subresource, namespace, name, path: None };
+        let attributes = Attributes { verb: "impersonate", group, resource, subresource, namespace, name, path: None };
         match rbac::allowed(core, user, &attributes) {
             true => Ok(()),
             false => Err(rbac::forbidden(user, &attributes)),
@@ -233,11 +233,8 @@ fn path(core: &Core, asked: &Asked<'_>) -> Result<Reply, ApiError> {
         }
         "/version" | "/version/" => Ok(Reply::json(200, &version())),
         "/metrics" => {
-            let counts: Vec<(String, usize)> = core
-                .kinds()
-                .resources()
-                .map(|s| (s.plural().to_string(), core.store.count(s.resource.slot)))
-                .collect();
+            let counts: Vec<(String, usize)> =
+                core.kinds().resources().map(|s| (s.plural().to_string(), core.store.count(s.resource.slot))).collect();
             Ok(Reply::bytes(200, "text/plain; version=0.0.4; charset=utf-8", core.metrics.text(&counts)))
         }
         "/openid/v1/jwks" => {
@@ -362,15 +359,13 @@ impl Answer<'_> {
             }
             "delete" => {
                 let (options, context) = self.delete_options(identity, bytes)?;
-                let outcome =
-                    rest::delete(self.core, self.served, self.namespace, &request.name, &options, &context)?;
+                let outcome = rest::delete(self.core, self.served, self.namespace, &request.name, &options, &context)?;
                 self.object(outcome)
             }
             "deletecollection" => {
                 let (options, context) = self.delete_options(identity, bytes)?;
                 let list = ListOptions::parse(self.asked.query, self.served, false)?;
-                let page =
-                    rest::delete_collection(self.core, self.served, self.namespace, &list, &options, &context)?;
+                let page = rest::delete_collection(self.core, self.served, self.namespace, &list, &options, &context)?;
                 Ok(respond::page(self.served, &page, self.form, self.include))
             }
             _ => Err(ApiError::method_not_allowed()),
@@ -383,7 +378,8 @@ impl Answer<'_> {
             return None;
         }
         let mut review = body.clone();
-        if let Ok(context) = self.context(identity, OptionsKind::Create) {
+        let has_owner = self.served.resource.kind != "SelfSubjectRulesReview";
+        if has_owner && let Ok(context) = self.context(identity, OptionsKind::Create) {
             rest::own(self.served, &mut review, &context);
         }
         reviews::answer(self.core, self.served, self.namespace, review, identity)
@@ -476,9 +472,9 @@ impl Answer<'_> {
             let envelope = protobuf::open(bytes)?;
             let (group, version) = envelope.api_version.split_once('/').unwrap_or(("", &envelope.api_version));
             let gvk = sluice_object::GroupVersionKind::new(group, version, &envelope.kind);
-            let schema = sluice_object::schema::builtin()
-                .schema(&gvk)
-                .ok_or_else(|| format!("no kind \"{}\" is registered for version \"{}\"", gvk.kind, envelope.api_version))?;
+            let schema = sluice_object::schema::builtin().schema(&gvk).ok_or_else(|| {
+                format!("no kind \"{}\" is registered for version \"{}\"", gvk.kind, envelope.api_version)
+            })?;
             let mut value = protobuf::decode(envelope.raw, schema.root(), depth)?;
             value["apiVersion"] = envelope.api_version.as_str().into();
             value["kind"] = envelope.kind.as_str().into();

@@ -10,6 +10,7 @@ use std::sync::Arc;
 use sluice_object::GroupVersionKind;
 use sluice_object::schema::{KindInfo, Schema, builtin};
 
+use crate::convert::{self, Conversion};
 use crate::crd::Custom;
 use crate::error::Plural;
 use crate::store::{Slot, Store};
@@ -67,6 +68,8 @@ pub struct Served {
     pub subresources: Vec<Subresource>,
     /// What only custom resources have; `None` for built-in kinds.
     pub custom: Option<Custom>,
+    /// How its objects are stored, where that is in another shape.
+    pub conversion: Option<Conversion>,
     /// `"apiVersion":"apps/v1","kind":"Deployment",`: stands in front of stored bytes.
     pub prefix: String,
 }
@@ -224,6 +227,7 @@ fn built_in(info: &KindInfo, resource: Arc<Resource>) -> Served {
         verbs: owned(&info.verbs),
         subresources: subresources.collect(),
         custom: None,
+        conversion: convert::of(&info.gvk.group, &info.gvk.version, &info.gvk.kind),
         resource,
     }
 }

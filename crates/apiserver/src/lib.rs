@@ -58,6 +58,6 @@ pub use config::{Config, Limits, User};
 pub use error::ApiError;
 pub use local::Local;
 pub use rest::{DeleteOptions, PatchKind, Propagation};
-pub use simulate::Options as Simulation;
 pub use server::{Server, StartError, start};
+pub use simulate::Options as Simulation;
 pub use tls::TlsError;

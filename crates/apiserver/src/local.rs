@@ -125,7 +125,13 @@ impl Local {
     ///
     /// # Errors
     /// As a DELETE.
-    pub fn delete(&self, kind: &Arc<Served>, namespace: &str, name: &str, options: &DeleteOptions) -> Result<(), ApiError> {
+    pub fn delete(
+        &self,
+        kind: &Arc<Served>,
+        namespace: &str,
+        name: &str,
+        options: &DeleteOptions,
+    ) -> Result<(), ApiError> {
         rest::delete(&self.core, kind, namespace, name, options, &self.context()).map(|_| ())
     }
 

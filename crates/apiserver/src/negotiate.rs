@@ -132,10 +132,16 @@ mod tests {
     fn the_first_form_we_serve_wins() {
         let table = "application/json;as=Table;v=v1;g=meta.k8s.io";
         check(&format!("{table},{table},application/json"), Some((Encoding::Json, Shape::Table)));
-        check("application/json;as=Table;v=v1beta1;g=meta.k8s.io, application/json", Some((Encoding::Json, Shape::Whole)));
+        check(
+            "application/json;as=Table;v=v1beta1;g=meta.k8s.io, application/json",
+            Some((Encoding::Json, Shape::Whole)),
+        );
         check("application/vnd.kubernetes.protobuf,application/json", Some((Encoding::Json, Shape::Whole)));
         check("application/json;q=0.5,application/yaml", Some((Encoding::Yaml, Shape::Whole)));
         check("text/html", None);
-        check("application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1", Some((Encoding::Json, Shape::Metadata)));
+        check(
+            "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1",
+            Some((Encoding::Json, Shape::Metadata)),
+        );
     }
 }

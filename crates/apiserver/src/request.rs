@@ -36,8 +36,7 @@ pub struct Request {
 impl Request {
     /// Reads method, path and query.
     pub fn parse(method: &Method, path: &str, query: &Query) -> Self {
-        let mut request =
-            Self { path: path.to_owned(), verb: plain_verb(method), ..Self::default() };
+        let mut request = Self { path: path.to_owned(), verb: plain_verb(method), ..Self::default() };
         let decoded = |s: &str| percent_decode_str(s).decode_utf8_lossy().into_owned();
         let mut parts: Vec<String> = path.trim_matches('/').split('/').map(decoded).collect();
         let taken = match parts.first().map(String::as_str) {
@@ -60,9 +59,7 @@ impl Request {
             parts.remove(0);
         }
         // A namespace's own parts; anything else below it is a resource inside.
-        let inside = parts[0] == "namespaces"
-            && parts.len() > 2
-            && !matches!(parts[2].as_str(), "status" | "finalize");
+        let inside = parts[0] == "namespaces" && parts.len() > 2 && !matches!(parts[2].as_str(), "status" | "finalize");
         if parts[0] == "namespaces" {
             if let Some(name) = parts.get(1) {
                 request.namespace = name.clone();
@@ -91,20 +88,6 @@ impl Request {
             _ => plain_verb(method),
         };
         request
-    }
-
-    /// Group and resource, for messages.
-    pub fn plural(&self) -> Plural<'_> {
-        Plural { group: &self.group, name: &self.resource }
-    }
-
-    /// `deployments/scale`, as RBAC names it.
-    pub fn full_resource(&self) -> String {
-        if self.subresource.is_empty() {
-            self.resource.clone()
-        } else {
-            format!("{}/{}", self.resource, self.subresource)
-        }
     }
 }
 
@@ -222,8 +205,6 @@ pub enum OptionsKind {
     Patch,
     /// PATCH of `application/apply-patch+yaml`.
     Apply,
-    /// DELETE.
-    Delete,
 }
 
 impl WriteOptions {
@@ -248,10 +229,9 @@ impl WriteOptions {
         if manager.len() > 128 {
             errors.push(FieldError::too_long("fieldManager", 128));
         }
-        for c in manager.chars().filter(|c| c.is_control()) {
+        if let Some(c) = manager.chars().find(|c| c.is_control()) {
             let detail = format!("should not contain character {c:?}");
             errors.push(FieldError::invalid("fieldManager", &manager.into(), detail));
-            break;
         }
         let field_validation = match query.text("fieldValidation") {
             "Ignore" => FieldValidation::Ignore,
@@ -268,12 +248,10 @@ impl WriteOptions {
                 OptionsKind::Create => "CreateOptions",
                 OptionsKind::Update => "UpdateOptions",
                 OptionsKind::Patch | OptionsKind::Apply => "PatchOptions",
-                OptionsKind::Delete => "DeleteOptions",
             };
             return Err(ApiError::invalid(Plural { group: "meta.k8s.io", name }, "", &errors));
         }
-        let field_manager =
-            if manager.is_empty() { manager_of(user_agent) } else { manager.to_owned() };
+        let field_manager = if manager.is_empty() { manager_of(user_agent) } else { manager.to_owned() };
         Ok(Self { dry_run: !dry_run.is_empty(), field_manager, field_validation, force: query.is_true("force") })
     }
 }
@@ -300,10 +278,8 @@ mod tests {
     fn check(method: Method, uri: &str, want: &str) {
         let (path, query) = uri.split_once('?').unwrap_or((uri, ""));
         let r = Request::parse(&method, path, &Query::parse(query));
-        let got = format!(
-            "{} {}/{} {} {} {} {}",
-            r.verb, r.group, r.version, r.namespace, r.resource, r.name, r.subresource
-        );
+        let got =
+            format!("{} {}/{} {} {} {} {}", r.verb, r.group, r.version, r.namespace, r.resource, r.name, r.subresource);
         assert_eq!(got.trim_end(), want, "{method} {uri}");
     }
 

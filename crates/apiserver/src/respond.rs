@@ -177,7 +177,7 @@ pub fn object(outcome: Outcome, form: Form, include: Include) -> Reply {
     match (form.shape, object) {
         (Shape::Whole, Shown::Stored(object)) if form.encoding == Encoding::Json && !form.pretty => {
             let mut bytes = Vec::with_capacity(object.size() + 128);
-            object.write(&served.prefix, &mut bytes);
+            served.write(&object, true, &mut bytes);
             bytes.push(b'\n');
             Reply::bytes(code, "application/json", bytes)
         }
@@ -260,7 +260,6 @@ pub fn page(served: &Served, page: &Page, form: Form, include: Include) -> Reply
 fn item(served: &Served, object: &Arc<Object>, shape: Shape, out: &mut Vec<u8>) {
     match shape {
         Shape::Metadata => object.write_metadata(PARTIAL, out),
-        _ if served.custom.is_some() => object.write(&served.prefix, out),
-        _ => object.write("", out),
+        _ => served.write(object, served.custom.is_some(), out),
     }
 }

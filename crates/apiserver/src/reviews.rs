@@ -30,13 +30,9 @@ pub fn answer(
             Ok(())
         }
         ("authentication.k8s.io", "TokenReview") => token_review(core, &mut review),
-        ("authorization.k8s.io", "SelfSubjectAccessReview") => {
-            access(core, &mut review, Some(user), "", served)
-        }
+        ("authorization.k8s.io", "SelfSubjectAccessReview") => access(core, &mut review, Some(user), "", served),
         ("authorization.k8s.io", "SubjectAccessReview") => access(core, &mut review, None, "", served),
-        ("authorization.k8s.io", "LocalSubjectAccessReview") => {
-            access(core, &mut review, None, namespace, served)
-        }
+        ("authorization.k8s.io", "LocalSubjectAccessReview") => access(core, &mut review, None, namespace, served),
         ("authorization.k8s.io", "SelfSubjectRulesReview") => rules(core, &mut review, user),
         _ => return None,
     };

@@ -94,8 +94,7 @@ pub async fn start(config: Config) -> Result<Server, StartError> {
     };
     let url = format!("https://{host}:{}", address.port());
     let admin = authority.client("kubernetes-admin", MASTERS)?;
-    let kubeconfig =
-        kubeconfig(&url, authority.certificate(), "kubernetes-admin", &Credential::Certificate(&admin));
+    let kubeconfig = kubeconfig(&url, authority.certificate(), "kubernetes-admin", &Credential::Certificate(&admin));
     if let Some(path) = &config.kubeconfig_out {
         let failed = |source| StartError::Kubeconfig { path: path.clone(), source };
         write_secret(path, &kubeconfig).map_err(failed)?;

@@ -84,17 +84,15 @@ impl Authority {
         &self.certificate
     }
 
-    /// A client certificate for a user and groups.
+    /// A client certificate for a user in a group.
     ///
     /// # Errors
     /// When no key can be made.
-    pub fn client(&self, user: &str, groups: &[&str]) -> Result<Identity, TlsError> {
+    pub fn client(&self, user: &str, group: &str) -> Result<Identity, TlsError> {
         let key = KeyPair::generate()?;
         let mut params = CertificateParams::default();
         params.distinguished_name.push(DnType::CommonName, user);
-        for group in groups {
-            params.distinguished_name.push(DnType::OrganizationName, *group);
-        }
+        params.distinguished_name.push(DnType::OrganizationName, group);
         params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
         let signed = params.signed_by(&key, &self.issuer)?;
         Ok(Identity { certificate: signed.pem(), key: key.serialize_pem() })

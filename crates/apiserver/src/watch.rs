@@ -185,7 +185,7 @@ impl Writer {
         self.buffer.extend_from_slice(kind.as_bytes());
         self.buffer.extend_from_slice(b"\",\"object\":");
         match self.form.shape {
-            Shape::Whole => object.write(&self.served.prefix, &mut self.buffer),
+            Shape::Whole => self.served.write(object, true, &mut self.buffer),
             Shape::Metadata => object.write_metadata(PARTIAL, &mut self.buffer),
             Shape::Table => {
                 let row = table::row(&self.served, &self.served.value(object), self.include);

@@ -10,10 +10,10 @@ use http::HeaderMap;
 use http::header::AUTHORIZATION;
 
 use crate::config::User;
-use crate::error::{ApiError, Plural};
+use crate::error::ApiError;
 
 pub use certificate::subject;
-pub use token::{Audience, Claims, ISSUER, Signer, TokenError};
+pub use token::{Claims, ISSUER, Signer, TokenError};
 
 /// A user, as authorization and audit see it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -58,11 +58,6 @@ impl Identity {
     /// Whether the user is in `group`.
     pub fn is_in(&self, group: &str) -> bool {
         self.groups.iter().any(|g| g == group)
-    }
-
-    /// The service account this user is, as namespace and name.
-    pub fn service_account(&self) -> Option<(&str, &str)> {
-        self.name.strip_prefix("system:serviceaccount:")?.split_once(':')
     }
 }
 
@@ -182,14 +177,4 @@ impl Impersonation {
         }
         Identity { name: self.user, uid: self.uid, groups, extra: self.extra }
     }
-}
-
-/// Refuses an impersonation.
-pub fn may_not_impersonate(by: &Identity, resource: &str, group: &str, name: &str) -> ApiError {
-    let scope = "at the cluster scope";
-    let why = format!(
-        "User \"{}\" cannot impersonate resource \"{resource}\" in API group \"{group}\" {scope}",
-        by.name
-    );
-    ApiError::forbidden(Plural { group, name: resource }, name, why)
 }

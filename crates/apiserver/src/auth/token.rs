@@ -107,11 +107,8 @@ impl Signer {
             payload["jti"] = claims.id.as_str().into();
         }
         let header = json!({"alg": "ES256", "kid": self.key_id});
-        let body = format!(
-            "{}.{}",
-            URL_SAFE_NO_PAD.encode(header.to_string()),
-            URL_SAFE_NO_PAD.encode(payload.to_string())
-        );
+        let body =
+            format!("{}.{}", URL_SAFE_NO_PAD.encode(header.to_string()), URL_SAFE_NO_PAD.encode(payload.to_string()));
         let signature = self.pair.sign(&self.random, body.as_bytes()).expect("a P-256 key signs any message");
         format!("{body}.{}", URL_SAFE_NO_PAD.encode(signature))
     }

@@ -7,7 +7,7 @@ use serde_json::Value;
 use crate::core::{Context, Core};
 use crate::kinds::Served;
 use crate::rest::{self, DeleteOptions, Propagation, meta};
-use crate::store::{Change, Draft, Event, Object, Slot};
+use crate::store::{Change, Event, Object, Slot};
 
 /// An object's place: slot and key.
 type Place = (Slot, String);
@@ -54,13 +54,8 @@ impl Graph {
             definitions: slot("customresourcedefinitions.apiextensions.k8s.io"),
             cluster_roles: slot("clusterroles.rbac.authorization.k8s.io"),
         };
-        let mut graph = Self {
-            slots,
-            present: HashMap::new(),
-            children: HashMap::new(),
-            owners: Vec::new(),
-            suspects: Vec::new(),
-        };
+        let mut graph =
+            Self { slots, present: HashMap::new(), children: HashMap::new(), owners: Vec::new(), suspects: Vec::new() };
         for served in core.kinds().resources() {
             for object in core.store.all(served.resource.slot, "").objects {
                 graph.add(served.resource.slot, &object);
@@ -184,7 +179,7 @@ impl Graph {
             if let Some(owners) = meta::of_mut(&mut value).get_mut("ownerReferences").and_then(Value::as_array_mut) {
                 owners.retain(|o| o["uid"].as_str().is_some_and(|uid| there.iter().any(|t| t.as_ref() == uid)));
             }
-            let _ = core.store.replace(place.0, Draft::new(&value), object.version());
+            let _ = core.store.replace(place.0, served.draft(&value), object.version());
             return;
         }
         let propagation = match there.is_empty() {
@@ -199,7 +194,11 @@ impl Graph {
             _ => {
                 // Foreground goes on below only where there is something to wait for.
                 let has_children = self.children.contains_key(object.uid());
-                if propagation == Propagation::Foreground && has_children { propagation } else { Propagation::Background }
+                if propagation == Propagation::Foreground && has_children {
+                    propagation
+                } else {
+                    Propagation::Background
+                }
             }
         };
         let options = DeleteOptions {
@@ -208,9 +207,7 @@ impl Graph {
             ..DeleteOptions::default()
         };
         let context = Context::internal("kube-controller-manager");
-        if let Err(error) =
-            rest::delete(core, &served, object.namespace(), object.name(), &options, &context)
-        {
+        if let Err(error) = rest::delete(core, &served, object.namespace(), object.name(), &options, &context) {
             tracing::debug!(%error, object = object.key(), "garbage collection");
         }
     }
@@ -262,7 +259,7 @@ impl Graph {
                         metadata.remove("ownerReferences");
                     }
                 }
-                if core.store.replace(slot, Draft::new(&value), object.version()).is_ok() {
+                if core.store.replace(slot, served.draft(&value), object.version()).is_ok() {
                     break;
                 }
             }
@@ -282,7 +279,7 @@ impl Graph {
         }
         let slot = served.resource.slot;
         let graceful = meta::of(&value).get("deletionGracePeriodSeconds").and_then(Value::as_i64).unwrap_or(0) > 0;
-        let draft = Draft::new(&value);
+        let draft = served.draft(&value);
         let _ = match last && !graceful && crate::admission::may_vanish(served, &value) {
             true => core.store.replace_and_remove(slot, draft, object.version()),
             false => core.store.replace(slot, draft, object.version()),

@@ -197,14 +197,14 @@ fn end(core: &Core, name: &str) {
 
 fn resource_name(served: &Served) -> String {
     let group = &served.resource.group;
-    if group.is_empty() { format!("{}.", served.resource.plural) } else { format!("{}.{group}", served.resource.plural) }
+    if group.is_empty() {
+        format!("{}.", served.resource.plural)
+    } else {
+        format!("{}.{group}", served.resource.plural)
+    }
 }
 
-fn conditions(
-    before: &Value,
-    remaining: &[String],
-    finalizers: &std::collections::BTreeMap<String, usize>,
-) -> Value {
+fn conditions(before: &Value, remaining: &[String], finalizers: &std::collections::BTreeMap<String, usize>) -> Value {
     let held: Vec<String> = finalizers.iter().map(|(name, n)| format!("{name} in {n} resource instances")).collect();
     let content = format!("Some resources are remaining: {}", remaining.join(", "));
     let waiting = format!("Some content in the namespace has finalizers remaining: {}", held.join(", "));
@@ -224,7 +224,12 @@ fn conditions(
         ),
         ("NamespaceContentRemaining", "True", "SomeResourcesRemain", content.as_str()),
         match held.is_empty() {
-            true => ("NamespaceFinalizersRemaining", "False", "ContentHasNoFinalizers", "All content-preserving finalizers finished"),
+            true => (
+                "NamespaceFinalizersRemaining",
+                "False",
+                "ContentHasNoFinalizers",
+                "All content-preserving finalizers finished",
+            ),
             false => ("NamespaceFinalizersRemaining", "True", "SomeFinalizersRemain", waiting.as_str()),
         },
     ];

@@ -63,7 +63,11 @@ pub fn validate(object: &Value) -> Vec<FieldError> {
             errors.push(FieldError::required(field, ""));
             continue;
         }
-        let at = if one { "spec.validation.openAPIV3Schema".to_owned() } else { format!("spec.versions[{index}].schema.openAPIV3Schema") };
+        let at = if one {
+            "spec.validation.openAPIV3Schema".to_owned()
+        } else {
+            format!("spec.versions[{index}].schema.openAPIV3Schema")
+        };
         match Schema::from_crd(schema) {
             Ok(schema) => errors.extend(super::rules::check_rules(schema.root(), &at)),
             Err(found) => errors.extend(found.into_iter().map(|error| from_schema(&at, &error))),
@@ -83,7 +87,12 @@ fn from_schema(at: &str, error: &sluice_object::schema::SchemaError) -> FieldErr
         "FieldValueForbidden" => FieldError::forbidden(field, detail),
         "FieldValueNotSupported" => {
             let (value, detail) = detail.split_once(": ").unwrap_or((detail, ""));
-            FieldError { kind: crate::field::Kind::NotSupported, field, value: Some(value.into()), detail: detail.into() }
+            FieldError {
+                kind: crate::field::Kind::NotSupported,
+                field,
+                value: Some(value.into()),
+                detail: detail.into(),
+            }
         }
         _ => {
             let (value, detail) = detail.split_once(": ").unwrap_or((detail, ""));

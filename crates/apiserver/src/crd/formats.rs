@@ -89,8 +89,10 @@ fn is_hostname(text: &str) -> bool {
 
 /// Go's `url.ParseRequestURI`: an absolute URI or an absolute path.
 fn is_uri(text: &str) -> bool {
-    let is_scheme =
-        |s: &str| s.starts_with(|c: char| c.is_ascii_alphabetic()) && s.chars().all(|c| c.is_ascii_alphanumeric() || "+-.".contains(c));
+    let is_scheme = |s: &str| {
+        s.starts_with(|c: char| c.is_ascii_alphabetic())
+            && s.chars().all(|c| c.is_ascii_alphanumeric() || "+-.".contains(c))
+    };
     !text.contains(|c: char| c.is_control() || c == ' ')
         && (text.starts_with('/') || text.split_once(':').is_some_and(|(scheme, _)| is_scheme(scheme)))
 }

@@ -17,7 +17,7 @@ use crate::rest::{self, meta};
 use crate::store::{Draft, Object};
 
 pub use definition::validate as validate_definition;
-pub use structural::{decode, defaults, prune};
+pub use structural::{decode, defaults, drop_nulls};
 pub use value::validate;
 
 /// What only custom resources have.
@@ -48,6 +48,27 @@ pub struct Scale {
     pub selector: Option<String>,
 }
 
+/// Marks a definition that is being deleted: it stays until its objects are gone.
+pub fn terminate(object: &mut Value) {
+    let metadata = meta::of_mut(object);
+    let mut finalizers = metadata.get("finalizers").and_then(Value::as_array).cloned().unwrap_or_default();
+    if !finalizers.iter().any(|f| f == FINALIZER) {
+        finalizers.push(FINALIZER.into());
+        metadata.insert("finalizers".into(), finalizers.into());
+    }
+    let condition = json!({
+        "type": "Terminating",
+        "status": "True",
+        "reason": "InstanceDeletionInProgress",
+        "message": "CustomResourceDefinition deletion is in progress",
+        "lastTransitionTime": rest::now(),
+    });
+    if let Some(conditions) = object["status"]["conditions"].as_array_mut() {
+        conditions.retain(|c| c["type"] != "Terminating");
+        conditions.push(condition);
+    }
+}
+
 /// Keeps a definition from going before its objects.
 pub const FINALIZER: &str = "customresourcecleanup.apiextensions.k8s.io";
 
@@ -73,18 +94,11 @@ pub fn establish(core: &Core, served: &Served, object: &Arc<Object>) {
     let mut changed = value["status"]["acceptedNames"] != names;
     value["status"]["acceptedNames"] = names;
     if is_new {
-        let condition = |kind: &str, reason: &str, message: &str| {
-            json!({"type": kind, "status": "True", "reason": reason, "message": message, "lastTransitionTime": rest::now()})
-        };
+        let condition = |kind: &str, reason: &str, message: &str| json!({"type": kind, "status": "True", "reason": reason, "message": message, "lastTransitionTime": rest::now()});
         value["status"]["conditions"] = json!([
             condition("NamesAccepted", "NoConflicts", "no conflicts found"),
             condition("Established", "InitialNamesAccepted", "the initial names have been accepted"),
         ]);
-        let mut finalizers = meta::of(&value).get("finalizers").and_then(Value::as_array).cloned().unwrap_or_default();
-        if !finalizers.iter().any(|f| f == FINALIZER) {
-            finalizers.push(FINALIZER.into());
-            meta::of_mut(&mut value).insert("finalizers".into(), finalizers.into());
-        }
         changed = true;
     }
     // Stored versions grow, and are never taken away by the server.
@@ -186,18 +200,10 @@ fn served_by(core: &Core, definition: &Value) -> Vec<Served> {
             api_version: api,
             version: name,
             schema,
-            verbs: verbs(&[
-                "delete",
-                "deletecollection",
-                "get",
-                "list",
-                "patch",
-                "create",
-                "update",
-                "watch",
-            ]),
+            verbs: verbs(&["delete", "deletecollection", "get", "list", "patch", "create", "update", "watch"]),
             subresources,
             custom: Some(custom),
+            conversion: None,
         });
     }
     out

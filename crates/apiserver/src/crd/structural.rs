@@ -28,9 +28,33 @@ pub fn decode(value: &mut Value, served: &Served) -> Result<Vec<String>, String>
     Ok(unknown)
 }
 
-/// Removes what the schema does not know.
-pub fn prune(value: &mut Value, node: Node<'_>) {
-    prune_object(value, node, &mut Vec::new(), &mut Vec::new(), Place::Inside, 0);
+/// Removes nulls that may not be there and that no default stands in for: clients send them for "not set". An apply
+/// keeps them, because there a null is a value.
+pub fn drop_nulls(value: &mut Value, node: Node<'_>) {
+    without_nulls(value, node, 0);
+}
+
+fn without_nulls(value: &mut Value, node: Node<'_>, depth: usize) {
+    if depth > DEPTH {
+        return;
+    }
+    match value {
+        Value::Object(map) => {
+            map.retain(|key, value| {
+                let Some(child) = node.child(key) else { return true };
+                if value.is_null() {
+                    return child.nullable() || child.default().is_some() || child.kind() == Kind::Any;
+                }
+                without_nulls(value, child, depth + 1);
+                true
+            });
+        }
+        Value::Array(items) => {
+            let Some(child) = node.items() else { return };
+            items.iter_mut().for_each(|item| without_nulls(item, child, depth + 1));
+        }
+        _ => {}
+    }
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -127,7 +151,10 @@ fn fill(value: &mut Value, node: Node<'_>, depth: usize) {
                     continue;
                 }
                 if let Some(child) = node.field(key).or(values) {
-                    if value.is_null() && !child.nullable() && let Some(default) = child.default() {
+                    if value.is_null()
+                        && !child.nullable()
+                        && let Some(default) = child.default()
+                    {
                         *value = default.clone();
                     }
                     fill(value, child, depth + 1);
@@ -137,7 +164,10 @@ fn fill(value: &mut Value, node: Node<'_>, depth: usize) {
         Value::Array(items) if node.kind() == Kind::List => {
             let Some(child) = node.items() else { return };
             for item in items {
-                if item.is_null() && !child.nullable() && let Some(default) = child.default() {
+                if item.is_null()
+                    && !child.nullable()
+                    && let Some(default) = child.default()
+                {
                     *item = default.clone();
                 }
                 fill(item, child, depth + 1);

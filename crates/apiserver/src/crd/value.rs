@@ -77,7 +77,11 @@ impl Walk {
             self.keywords(value, validation, compiled, path);
         }
         let junctors = node.junctors();
-        if !(junctors.all_of.is_empty() && junctors.any_of.is_empty() && junctors.one_of.is_empty() && junctors.not.is_none()) {
+        if !(junctors.all_of.is_empty()
+            && junctors.any_of.is_empty()
+            && junctors.one_of.is_empty()
+            && junctors.not.is_none())
+        {
             self.junctors(value, node, path, depth);
         }
         match value {

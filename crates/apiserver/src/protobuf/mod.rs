@@ -63,7 +63,8 @@ pub struct Envelope<'a> {
 /// # Errors
 /// When it is none.
 pub fn open(bytes: &[u8]) -> Result<Envelope<'_>, String> {
-    let rest = bytes.strip_prefix(MAGIC).ok_or("provided data does not appear to be a protobuf message, expected prefix")?;
+    let rest =
+        bytes.strip_prefix(MAGIC).ok_or("provided data does not appear to be a protobuf message, expected prefix")?;
     let mut envelope = Envelope { api_version: String::new(), kind: String::new(), raw: &[] };
     for field in Reader(rest) {
         match field? {
@@ -358,12 +359,14 @@ mod tests {
     }
 
     #[test]
-    fn every_message_names_fields_that_the_schema_knows() {
-        for (name, fields) in table() {
-            let Some(definition) = builtin().definition(&format!("io.k8s.{name}")) else { continue };
-            let node = definition.node();
-            let known = fields.iter().filter(|(_, f)| matches!(f, Field::Named(n) if node.field(n).is_some())).count();
-            assert!(known > 0 || fields.is_empty() || !node.has_fields(), "{name}");
+    fn every_kind_has_a_message() {
+        for info in builtin().kinds() {
+            let definition = builtin().definition_of(&info.gvk).unwrap().name();
+            // These two groups are written by clients as JSON only.
+            if definition.contains("apiextensions") || definition.contains("kube-aggregator") {
+                continue;
+            }
+            assert!(table().contains_key(definition.trim_start_matches("io.k8s.")), "{definition}");
         }
     }
 }

@@ -58,7 +58,16 @@ const STATUS: &[(&str, &[&str])] = &[
             "resourcequotas/status",
         ],
     ),
-    ("apps", &["controllerrevisions", "daemonsets/status", "deployments/status", "replicasets/status", "statefulsets/status"]),
+    (
+        "apps",
+        &[
+            "controllerrevisions",
+            "daemonsets/status",
+            "deployments/status",
+            "replicasets/status",
+            "statefulsets/status",
+        ],
+    ),
     ("autoscaling", &["horizontalpodautoscalers/status"]),
     ("batch", &["cronjobs/status", "jobs/status"]),
     ("discovery.k8s.io", &["endpointslices"]),
@@ -76,7 +85,11 @@ fn view() -> Vec<Value> {
 
 fn edit() -> Vec<Value> {
     let mut rules = view();
-    rules.push(rule(&[""], &["pods/attach", "pods/exec", "pods/portforward", "pods/proxy", "secrets", "services/proxy"], READ));
+    rules.push(rule(
+        &[""],
+        &["pods/attach", "pods/exec", "pods/portforward", "pods/proxy", "secrets", "services/proxy"],
+        READ,
+    ));
     rules.push(rule(&[""], &["serviceaccounts"], &["impersonate"]));
     rules.push(rule(&[""], &["serviceaccounts/token"], &["create"]));
     rules.push(rule(&[""], &["pods", "pods/attach", "pods/exec", "pods/portforward", "pods/proxy", "secrets"], WRITE));
@@ -135,10 +148,7 @@ fn cluster_binding(name: &str, groups: &[&str]) -> Value {
 /// The bootstrap ClusterRoles and ClusterRoleBindings.
 pub fn objects() -> Vec<Value> {
     let paths = |paths: &[&str]| json!({"nonResourceURLs": paths, "verbs": ["get"]});
-    let everything = vec![
-        rule(&["*"], &["*"], &["*"]),
-        json!({"nonResourceURLs": ["*"], "verbs": ["*"]}),
-    ];
+    let everything = vec![rule(&["*"], &["*"], &["*"]), json!({"nonResourceURLs": ["*"], "verbs": ["*"]})];
     let aggregate = |to: &str| format!("rbac.authorization.k8s.io/aggregate-to-{to}");
     vec![
         cluster_role("cluster-admin", everything, &[]),
@@ -151,11 +161,7 @@ pub fn objects() -> Vec<Value> {
         cluster_role(
             "system:basic-user",
             vec![
-                rule(
-                    &["authorization.k8s.io"],
-                    &["selfsubjectaccessreviews", "selfsubjectrulesreviews"],
-                    &["create"],
-                ),
+                rule(&["authorization.k8s.io"], &["selfsubjectaccessreviews", "selfsubjectrulesreviews"], &["create"]),
                 rule(&["authentication.k8s.io"], &["selfsubjectreviews"], &["create"]),
             ],
             &[],
@@ -163,8 +169,17 @@ pub fn objects() -> Vec<Value> {
         cluster_role(
             "system:discovery",
             vec![paths(&[
-                "/api", "/api/*", "/apis", "/apis/*", "/healthz", "/livez", "/openapi", "/openapi/*", "/readyz",
-                "/version", "/version/",
+                "/api",
+                "/api/*",
+                "/apis",
+                "/apis/*",
+                "/healthz",
+                "/livez",
+                "/openapi",
+                "/openapi/*",
+                "/readyz",
+                "/version",
+                "/version/",
             ])],
             &[],
         ),
@@ -176,7 +191,14 @@ pub fn objects() -> Vec<Value> {
         cluster_role(
             "system:monitoring",
             vec![paths(&[
-                "/healthz", "/healthz/*", "/livez", "/livez/*", "/metrics", "/metrics/slis", "/readyz", "/readyz/*",
+                "/healthz",
+                "/healthz/*",
+                "/livez",
+                "/livez/*",
+                "/metrics",
+                "/metrics/slis",
+                "/readyz",
+                "/readyz/*",
             ])],
             &[],
         ),

@@ -226,8 +226,7 @@ pub fn check_escalation(
         }
         (Rule::of(object), "escalate", served.resource.plural.as_str(), name)
     };
-    let wanted =
-        Attributes { verb, group: GROUP, resource, namespace, name: role, ..Attributes::default() };
+    let wanted = Attributes { verb, group: GROUP, resource, namespace, name: role, ..Attributes::default() };
     if allowed(core, identity, &wanted) {
         return Ok(());
     }

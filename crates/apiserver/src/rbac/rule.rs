@@ -59,9 +59,10 @@ impl Rule {
             return false;
         }
         if let Some(path) = wanted.path {
-            return self.paths.iter().any(|p| {
-                p == "*" || p == path || p.strip_suffix('*').is_some_and(|prefix| path.starts_with(prefix))
-            });
+            return self
+                .paths
+                .iter()
+                .any(|p| p == "*" || p == path || p.strip_suffix('*').is_some_and(|prefix| path.starts_with(prefix)));
         }
         has(&self.groups, wanted.group)
             && self.names_resource(wanted.resource, wanted.subresource)
@@ -125,7 +126,8 @@ impl Rule {
             }
             for group in &self.groups {
                 for resource in &self.resources {
-                    let part = Self { verbs: one(verb), groups: one(group), resources: one(resource), ..Self::default() };
+                    let part =
+                        Self { verbs: one(verb), groups: one(group), resources: one(resource), ..Self::default() };
                     match self.names.is_empty() {
                         true => out.push(part),
                         false => out.extend(self.names.iter().map(|n| Self { names: one(n), ..part.clone() })),
@@ -143,9 +145,10 @@ impl Rule {
             return false;
         }
         if let [path] = part.paths.as_slice() {
-            return self.paths.iter().any(|p| {
-                p == "*" || p == path || p.strip_suffix('*').is_some_and(|prefix| path.starts_with(prefix))
-            });
+            return self
+                .paths
+                .iter()
+                .any(|p| p == "*" || p == path || p.strip_suffix('*').is_some_and(|prefix| path.starts_with(prefix)));
         }
         let resource = part.resources.iter().all(|want| {
             self.resources.iter().any(|have| {
@@ -166,7 +169,8 @@ pub fn covers(held: &[Rule], wanted: &[Rule]) -> Vec<Rule> {
     const LIMIT: usize = 100_000;
     let mut missing = Vec::new();
     for rule in wanted {
-        let size = rule.verbs.len() * (rule.paths.len() + rule.groups.len() * rule.resources.len() * rule.names.len().max(1));
+        let size =
+            rule.verbs.len() * (rule.paths.len() + rule.groups.len() * rule.resources.len() * rule.names.len().max(1));
         if size > LIMIT {
             missing.push(rule.clone());
             continue;

@@ -9,7 +9,6 @@ use crate::core::{Context, Core};
 use crate::error::ApiError;
 use crate::field::FieldError;
 use crate::kinds::Served;
-use crate::store::Draft;
 use crate::validate;
 
 use super::body::Body;
@@ -71,10 +70,10 @@ pub fn create_raw(
     }
     errors.extend(validate::create(served, &object));
     refuse(served, &object, &errors)?;
-    admission::allocate(core, served, &mut object, context)?;
+    admission::allocate(core, served, &mut object)?;
     fits(core, served, &object)?;
     let name = meta::text(&object, "name").to_owned();
-    let draft = Draft::new(&object);
+    let draft = served.draft(&object);
     if context.options.dry_run {
         if core.store.get(served.resource.slot, draft.key()).is_some() {
             return Err(ApiError::already_exists(served.plural(), &name));
@@ -225,15 +224,18 @@ pub(super) fn fits(core: &Core, served: &Served, object: &Value) -> Result<(), A
 fn rough_size(value: &Value, limit: usize) -> usize {
     match value {
         Value::String(text) => text.len() + 2,
-        Value::Array(items) => items.iter().try_fold(2, |sum, item| {
-            if sum > limit { Err(sum) } else { Ok(sum + rough_size(item, limit) + 1) }
-        })
-        .unwrap_or_else(|sum| sum),
+        Value::Array(items) => items
+            .iter()
+            .try_fold(2, |sum, item| if sum > limit { Err(sum) } else { Ok(sum + rough_size(item, limit) + 1) })
+            .unwrap_or_else(|sum| sum),
         Value::Object(map) => map
             .iter()
-            .try_fold(2, |sum, (key, item)| {
-                if sum > limit { Err(sum) } else { Ok(sum + key.len() + 4 + rough_size(item, limit)) }
-            })
+            .try_fold(
+                2,
+                |sum, (key, item)| {
+                    if sum > limit { Err(sum) } else { Ok(sum + key.len() + 4 + rough_size(item, limit)) }
+                },
+            )
             .unwrap_or_else(|sum| sum),
         _ => 6,
     }

@@ -10,11 +10,11 @@ use crate::error::{ApiError, Plural};
 use crate::field::FieldError;
 use crate::kinds::Served;
 use crate::request::Query;
-use crate::store::{Draft, Object, WriteError};
+use crate::store::{Object, WriteError};
 
 use super::create::has_generation;
 use super::read::{ListOptions, Page, get, list};
-use super::{Outcome, Shown, meta, prepare, write_error};
+use super::{Outcome, Shown, meta, write_error};
 
 /// What becomes of the objects that an object owns.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -88,9 +88,8 @@ impl DeleteOptions {
         if !errors.is_empty() {
             return Err(ApiError::invalid(Plural { group: "meta.k8s.io", name: "DeleteOptions" }, "", &errors));
         }
-        let precondition = |key: &str| {
-            map.get("preconditions").and_then(|p| p.get(key)).and_then(Value::as_str).map(str::to_owned)
-        };
+        let precondition =
+            |key: &str| map.get("preconditions").and_then(|p| p.get(key)).and_then(Value::as_str).map(str::to_owned);
         Ok(Self {
             grace,
             propagation,
@@ -147,8 +146,11 @@ fn step(
     options: &DeleteOptions,
 ) -> Result<Option<Outcome>, ApiError> {
     let mut object = served.value(current);
+    if served.is("apiextensions.k8s.io", "CustomResourceDefinition") && !meta::is_deleting(&object) {
+        crate::crd::terminate(&mut object);
+    }
     let finalizers = wanted_finalizers(&object, options);
-    let grace = grace_period(core, served, &object, options);
+    let grace = grace_period(served, &object, options);
     let waits = !finalizers.is_empty() || grace > 0 || !admission::may_vanish(served, &object);
     if !waits {
         return remove(core, served, current, object, options);
@@ -186,7 +188,7 @@ fn step(
         super::update::set_version(&mut object, current.version());
         return Ok(Some(Outcome { code: 200, served: served.clone(), object: Shown::Value(object) }));
     }
-    match core.store.replace(served.resource.slot, Draft::new(&object), current.version()) {
+    match core.store.replace(served.resource.slot, served.draft(&object), current.version()) {
         Ok(stored) => {
             admission::updated(core, served, &stored, false);
             Ok(Some(Outcome { code: 200, served: served.clone(), object: Shown::Stored(stored) }))
@@ -211,8 +213,7 @@ fn wanted_finalizers(object: &Value, options: &DeleteOptions) -> Vec<String> {
 }
 
 /// Seconds until the object goes: only Pods that run somewhere take any.
-fn grace_period(core: &Core, served: &Served, object: &Value, options: &DeleteOptions) -> i64 {
-    let _ = core;
+fn grace_period(served: &Served, object: &Value, options: &DeleteOptions) -> i64 {
     if !served.is("", "Pod") {
         return 0;
     }
@@ -289,6 +290,5 @@ pub fn delete_collection(
             Err(error) => return Err(error),
         }
     }
-    let _ = prepare::now;
     Ok(page)
 }

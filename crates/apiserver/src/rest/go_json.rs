@@ -212,15 +212,14 @@ pub fn object_text(object: &serde_json::Value) -> String {
         "finalizers",
         "managedFields",
     ];
-    const MANAGED: &[&str] =
-        &["manager", "operation", "apiVersion", "time", "fieldsType", "fieldsV1", "subresource"];
+    const MANAGED: &[&str] = &["manager", "operation", "apiVersion", "time", "fieldsType", "fieldsV1", "subresource"];
     let Some(map) = object.as_object() else { return object.to_string() };
     let parts: Vec<String> = map
         .iter()
         .map(|(key, value)| {
             let text = match (key.as_str(), value) {
-                ("metadata", serde_json::Value::Object(metadata)) => in_order(metadata, ORDER, |field, value| {
-                    match (field, value) {
+                ("metadata", serde_json::Value::Object(metadata)) => {
+                    in_order(metadata, ORDER, |field, value| match (field, value) {
                         ("managedFields", serde_json::Value::Array(entries)) => {
                             let entries: Vec<String> = entries
                                 .iter()
@@ -232,8 +231,8 @@ pub fn object_text(object: &serde_json::Value) -> String {
                             format!("[{}]", entries.join(","))
                         }
                         _ => value.to_string(),
-                    }
-                }),
+                    })
+                }
                 _ => value.to_string(),
             };
             format!("{}:{text}", serde_json::Value::from(key.as_str()))

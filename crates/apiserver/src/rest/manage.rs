@@ -98,11 +98,15 @@ pub(super) fn settle_times(old: &Value, new: &mut Value) {
     }
     let before = before.clone();
     let after = meta::of_mut(new).insert("managedFields".into(), before);
-    let rest_is_equal = meta::of(new).iter().filter(|(k, _)| *k != "resourceVersion").eq(
-        meta::of(old).iter().filter(|(k, _)| *k != "resourceVersion"),
-    ) && new.as_object().into_iter().flatten().filter(|(k, _)| *k != "metadata").eq(
-        old.as_object().into_iter().flatten().filter(|(k, _)| *k != "metadata"),
-    );
+    let rest_is_equal = meta::of(new)
+        .iter()
+        .filter(|(k, _)| *k != "resourceVersion")
+        .eq(meta::of(old).iter().filter(|(k, _)| *k != "resourceVersion"))
+        && new.as_object().into_iter().flatten().filter(|(k, _)| *k != "metadata").eq(old
+            .as_object()
+            .into_iter()
+            .flatten()
+            .filter(|(k, _)| *k != "metadata"));
     if !rest_is_equal && let Some(after) = after {
         meta::of_mut(new).insert("managedFields".into(), after);
     }

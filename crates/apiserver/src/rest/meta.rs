@@ -87,7 +87,7 @@ pub fn validate(served: &Served, object: &Value) -> Vec<FieldError> {
     annotations(metadata.get("annotations"), &mut errors);
     owners(metadata.get("ownerReferences"), &mut errors);
     for (index, finalizer) in finalizers(object).iter().enumerate() {
-        finalizer_name(finalizer, index, &mut errors);
+        finalizer_name(served, finalizer, index, &mut errors);
     }
     errors
 }
@@ -150,17 +150,18 @@ fn owners(owners: Option<&Value>, errors: &mut Vec<FieldError>) {
 /// An owner reference with its fields in the order of Go's struct.
 fn go_owner(owner: &Value) -> String {
     let fields = ["apiVersion", "kind", "name", "uid", "controller", "blockOwnerDeletion"];
-    let parts: Vec<String> =
-        fields.iter().filter_map(|f| Some(format!("\"{f}\":{}", owner.get(*f)?))).collect();
+    let parts: Vec<String> = fields.iter().filter_map(|f| Some(format!("\"{f}\":{}", owner.get(*f)?))).collect();
     format!("{{{}}}", parts.join(","))
 }
 
-fn finalizer_name(name: &str, index: usize, errors: &mut Vec<FieldError>) {
+fn finalizer_name(served: &Served, name: &str, index: usize, errors: &mut Vec<FieldError>) {
     let field = format!("metadata.finalizers[{index}]");
     for why in names::qualified_name(name) {
         errors.push(FieldError::invalid(&field, &name.into(), why));
     }
-    if !name.contains('/') && !matches!(name, "kubernetes" | "orphan" | "foregroundDeletion") {
+    // Custom resources and their definitions may have finalizers of one word.
+    let strict = served.custom.is_none() && served.resource.group != "apiextensions.k8s.io";
+    if strict && !name.contains('/') && !matches!(name, "kubernetes" | "orphan" | "foregroundDeletion") {
         let detail = "name is neither a standard finalizer name nor is it fully qualified";
         errors.push(FieldError::invalid(&field, &name.into(), detail));
     }
@@ -184,7 +185,7 @@ pub fn validate_update(served: &Served, new: &Value, old: &Value) -> Vec<FieldEr
         }
     }
     for (index, finalizer) in after.iter().enumerate() {
-        finalizer_name(finalizer, index, &mut errors);
+        finalizer_name(served, finalizer, index, &mut errors);
     }
     for field in ["name", "namespace", "uid", "creationTimestamp", "deletionTimestamp", "deletionGracePeriodSeconds"] {
         let (was, is) = (of(old).get(field), of(new).get(field));
@@ -197,6 +198,5 @@ pub fn validate_update(served: &Served, new: &Value, old: &Value) -> Vec<FieldEr
     labels(metadata.get("labels"), "metadata.labels", &mut errors);
     annotations(metadata.get("annotations"), &mut errors);
     owners(metadata.get("ownerReferences"), &mut errors);
-    let _ = served;
     errors
 }

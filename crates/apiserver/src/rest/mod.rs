@@ -24,14 +24,14 @@ use serde_json::Value;
 
 use crate::error::ApiError;
 use crate::kinds::Served;
-use crate::store::{Object, Unavailable, WriteError};
+use crate::store::{Draft, Object, Unavailable, WriteError};
 
-pub use create::{Owner, create, create_raw};
+pub use create::create;
 pub(crate) use create::random_suffix;
 pub use delete::{DeleteOptions, Propagation, delete, delete_collection};
 pub use patch::{PatchKind, patch};
-pub use prepare::{decode_object, now, precise_now};
-pub use read::{ListOptions, Page, Selectors, get, list, parse_version};
+pub use prepare::now;
+pub use read::{ListOptions, Page, get, list, parse_version};
 pub use update::{Target, update};
 
 /// Records the creator of an object that is answered, not stored.
@@ -77,7 +77,37 @@ impl Outcome {
 impl Served {
     /// A stored object as a value of this kind and version.
     pub fn value(&self, object: &Object) -> Value {
-        object.value(&self.api_version, &self.resource.kind)
+        let mut value = object.value(&self.api_version, &self.resource.kind);
+        if let Some(conversion) = &self.conversion {
+            (conversion.read)(&mut value);
+        }
+        value
+    }
+
+    /// An object of this kind and version as it is stored.
+    pub fn draft(&self, object: &Value) -> Draft {
+        match &self.conversion {
+            None => Draft::new(object),
+            Some(conversion) => {
+                let mut stored = object.clone();
+                (conversion.write)(&mut stored);
+                Draft::new(&stored)
+            }
+        }
+    }
+
+    /// Appends a stored object as JSON of this kind and version; `named` tells its type too.
+    pub fn write(&self, object: &Object, named: bool, out: &mut Vec<u8>) {
+        if self.conversion.is_some() {
+            let mut value = self.value(object);
+            if !named && let Some(map) = value.as_object_mut() {
+                map.remove("apiVersion");
+                map.remove("kind");
+            }
+            out.extend_from_slice(value.to_string().as_bytes());
+        } else {
+            object.write(if named { &self.prefix } else { "" }, out);
+        }
     }
 }
 

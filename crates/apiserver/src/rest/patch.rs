@@ -69,7 +69,7 @@ pub fn patch(
     for attempt in 1.. {
         let current = read::get(core, served, target.namespace, target.name)?;
         let old = served.value(&current);
-        let patched = patched(target, kind, &old, &patch, core)?;
+        let patched = patched(target, kind, &old, &patch)?;
         let mut new = check_patched(target, kind, patched, &patch, context)?;
         same_name(target, &mut new)?;
         in_namespace(served, target.namespace, &mut new)?;
@@ -91,7 +91,9 @@ fn parse(core: &Core, kind: PatchKind, bytes: &[u8]) -> Result<Body, ApiError> {
     let broken = || ApiError::bad_request("invalid JSON patch");
     let body = body::decode(bytes, Media::Json, core.limits.depth).map_err(|_| broken())?;
     let cannot = |got: &str, into: &str| {
-        ApiError::bad_request(format!("error decoding patch: json: cannot unmarshal {got} into Go value of type {into}"))
+        ApiError::bad_request(format!(
+            "error decoding patch: json: cannot unmarshal {got} into Go value of type {into}"
+        ))
     };
     let got = match &body.value {
         Value::Null => "null",
@@ -108,10 +110,7 @@ fn parse(core: &Core, kind: PatchKind, bytes: &[u8]) -> Result<Body, ApiError> {
                 return Err(ApiError::new(
                     413,
                     "RequestEntityTooLarge",
-                    format!(
-                        "The allowed maximum operations in a JSON patch is {limit}, got {}",
-                        operations.len()
-                    ),
+                    format!("The allowed maximum operations in a JSON patch is {limit}, got {}", operations.len()),
                 ));
             }
         }
@@ -122,8 +121,7 @@ fn parse(core: &Core, kind: PatchKind, bytes: &[u8]) -> Result<Body, ApiError> {
     Ok(body)
 }
 
-fn patched(target: Target<'_>, kind: PatchKind, old: &Value, patch: &Body, core: &Core) -> Result<Value, ApiError> {
-    let _ = core;
+fn patched(target: Target<'_>, kind: PatchKind, old: &Value, patch: &Body) -> Result<Value, ApiError> {
     let node = target.served.schema.root();
     let result = match kind {
         PatchKind::Json => patches::json(old.clone(), &patch.value),
@@ -158,7 +156,11 @@ fn check_patched(
     let served = target.served;
     let mut value = patched;
     let shown = value.clone();
-    let unknown = prepare::coerce(served, &mut value).map_err(|error| as_invalid_patch(kind, &shown, &patch.value, &error))?;
+    if served.custom.is_some() {
+        crate::crd::drop_nulls(&mut value, served.schema.root());
+    }
+    let unknown =
+        prepare::coerce(served, &mut value).map_err(|error| as_invalid_patch(kind, &shown, &patch.value, &error))?;
     let mut problems: Vec<String> = patch.duplicates.iter().map(|path| format!("duplicate field \"{path}\"")).collect();
     problems.extend(unknown.iter().map(|path| format!("unknown field \"{path}\"")));
     match context.options.field_validation {
@@ -176,7 +178,9 @@ fn check_patched(
 fn as_invalid_patch(kind: PatchKind, shown: &Value, patch: &Value, error: &ApiError) -> ApiError {
     let why = error.message.split_once(" cannot be handled as a ").and_then(|(_, rest)| rest.split_once(": "));
     match (kind, why) {
-        (PatchKind::Strategic, Some((_, why))) => invalid_patch(kind, shown, patch, &format!("unrecognized type: {why}")),
+        (PatchKind::Strategic, Some((_, why))) => {
+            invalid_patch(kind, shown, patch, &format!("unrecognized type: {why}"))
+        }
         (_, Some((_, why))) => ApiError::bad_request(why.to_owned()),
         (_, None) => error.clone(),
     }
@@ -232,7 +236,10 @@ fn apply(core: &Core, target: Target<'_>, bytes: &[u8], context: &Context) -> Re
                 return Err(ApiError::conflict(
                     served.plural(),
                     target.name,
-                    format!("uid mismatch: the provided object specified uid {}, and no existing object was found", meta::text(&applied, "uid")),
+                    format!(
+                        "uid mismatch: the provided object specified uid {}, and no existing object was found",
+                        meta::text(&applied, "uid")
+                    ),
                 ));
             }
             let mut object = manage::apply(target, None, &applied, context)?;

@@ -17,11 +17,6 @@ pub fn now() -> String {
     Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
 }
 
-/// The current time with microseconds.
-pub fn precise_now() -> String {
-    crate::audit::micro_time(Timestamp::now())
-}
-
 /// Decodes `body` as an object of `served`: type errors are refused, unknown and duplicate fields are dropped and, as
 /// `fieldValidation` asks, named; defaults of the schema are filled in.
 ///
@@ -30,6 +25,9 @@ pub fn precise_now() -> String {
 pub fn decode_object(served: &Served, body: Body, context: &Context) -> Result<Value, ApiError> {
     let Body { value, duplicates } = body;
     let mut value = object_of_kind(served, value)?;
+    if served.custom.is_some() {
+        crd::drop_nulls(&mut value, served.schema.root());
+    }
     let mut problems: Vec<String> = Vec::new();
     let unknown = coerce(served, &mut value)?;
     problems.extend(duplicates.iter().map(|path| format!("duplicate field \"{path}\"")));
@@ -112,14 +110,19 @@ fn object_of_kind(served: &Served, value: Value) -> Result<Value, ApiError> {
     } else if !same_version || !(kind.is_empty() || kind == served.resource.kind) {
         let got = format!("{api_version}, Kind={kind}");
         let want = format!("{}, Kind={}", version_text(served), served.resource.kind);
-        return Err(ApiError::bad_request(if same_version || kind == served.resource.kind && !api_version.is_empty() {
-            format!(
-                "the API version in the data ({api_version}) does not match the expected API version ({})",
-                served.api_version
-            )
-        } else {
-            format!("the object provided is unrecognized (must be of type {}): got {got}, want {want}", served.resource.kind)
-        }));
+        return Err(ApiError::bad_request(
+            if same_version || kind == served.resource.kind && !api_version.is_empty() {
+                format!(
+                    "the API version in the data ({api_version}) does not match the expected API version ({})",
+                    served.api_version
+                )
+            } else {
+                format!(
+                    "the object provided is unrecognized (must be of type {}): got {got}, want {want}",
+                    served.resource.kind
+                )
+            },
+        ));
     }
     if served.custom.is_some() && kind != served.resource.kind {
         let detail = format!("must be {}", served.resource.kind);

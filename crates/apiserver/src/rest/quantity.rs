@@ -1,8 +1,7 @@
 //! Quantities: parsed exactly, printed in Kubernetes' canonical form.
 
 /// What Go says about a string that is no quantity.
-pub const WRONG: &str =
-    "quantities must match the regular expression '^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'";
+pub const WRONG: &str = "quantities must match the regular expression '^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'";
 
 /// How a quantity was written, which its canonical form keeps.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

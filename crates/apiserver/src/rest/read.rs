@@ -92,12 +92,8 @@ impl Selectors {
 
     /// Whether `object` is selected.
     pub fn admit(&self, served: &Served, object: &Object) -> bool {
-        if let Some(selector) = &self.labels {
-            if !selector.matches_with(|key| object.label(key)) {
-                return false;
-            }
-        }
-        self.fields.as_ref().is_none_or(|fields| fields.admits(served, object))
+        self.labels.as_ref().is_none_or(|selector| selector.matches_with(|key| object.label(key)))
+            && self.fields.as_ref().is_none_or(|fields| fields.admits(served, object))
     }
 }
 
@@ -233,7 +229,7 @@ pub fn list(core: &Core, served: &Served, namespace: &str, options: &ListOptions
     let (listing, left) = core
         .store
         .list(served.resource.slot, namespace, after.as_deref(), at, limit, &mut keep)
-        .map_err(|error| expired_page(core, options, error))?;
+        .map_err(|error| expired_page(options, error))?;
     let next = match (left, listing.objects.last()) {
         (0, _) | (_, None) => None,
         (_, Some(last)) => Some(write_token(last.key(), listing.version)),
@@ -242,15 +238,12 @@ pub fn list(core: &Core, served: &Served, namespace: &str, options: &ListOptions
     Ok(Page { version: listing.version, objects: listing.objects, next, remaining })
 }
 
-fn expired_page(core: &Core, options: &ListOptions, error: crate::store::Unavailable) -> ApiError {
+fn expired_page(options: &ListOptions, error: crate::store::Unavailable) -> ApiError {
     match (error, options.next.is_some()) {
-        (crate::store::Unavailable::TooOld { .. }, true) => {
-            let _ = core;
-            ApiError::expired(
-                "The provided continue parameter is too old to display a consistent list result. You can start a new \
+        (crate::store::Unavailable::TooOld { .. }, true) => ApiError::expired(
+            "The provided continue parameter is too old to display a consistent list result. You can start a new \
                  list without the continue parameter.",
-            )
-        }
+        ),
         (crate::store::Unavailable::TooOld { .. }, false) => {
             ApiError::expired("The resourceVersion for the provided list is too old.")
         }

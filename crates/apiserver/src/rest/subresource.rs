@@ -12,7 +12,7 @@ use crate::kinds::Served;
 use crate::store::{Draft, WriteError};
 
 use super::body::Body;
-use super::{DeleteOptions, Outcome, PatchKind, Shown, Target, delete, manage, meta, read, update, write_error};
+use super::{DeleteOptions, Outcome, PatchKind, Shown, Target, delete, manage, meta, read, write_error};
 
 /// A value at a dotted path such as `.spec.replicas`.
 fn at_path<'a>(object: &'a Value, path: &str) -> Option<&'a Value> {
@@ -35,8 +35,7 @@ fn scale_of(served: &Served, object: &Value) -> Value {
     let (spec, status, selector) = match &served.custom {
         Some(custom) => {
             let scale = custom.scale.clone();
-            let (spec, status, selector) =
-                scale.map(|s| (s.spec, s.status, s.selector)).unwrap_or_default();
+            let (spec, status, selector) = scale.map(|s| (s.spec, s.status, s.selector)).unwrap_or_default();
             let selector = selector.and_then(|path| at_path(object, &path)?.as_str().map(str::to_owned));
             (at_path(object, &spec).cloned(), at_path(object, &status).cloned(), selector)
         }
@@ -165,8 +164,7 @@ fn write_scale(
             })?,
         };
         if replicas < 0 {
-            let error =
-                FieldError::invalid("spec.replicas", &replicas.into(), "must be greater than or equal to 0");
+            let error = FieldError::invalid("spec.replicas", &replicas.into(), "must be greater than or equal to 0");
             let what = Plural { group: "autoscaling", name: "Scale" };
             return Err(ApiError::invalid(what, target.name, &[error]));
         }
@@ -176,7 +174,9 @@ fn write_scale(
             None => ".spec.replicas",
         };
         set_path(&mut new, path, replicas.into());
-        if new != old && let Some(generation) = meta::of(&old).get("generation").and_then(Value::as_i64) {
+        if new != old
+            && let Some(generation) = meta::of(&old).get("generation").and_then(Value::as_i64)
+        {
             meta::of_mut(&mut new).insert("generation".into(), (generation + 1).into());
         }
         manage::updated(Target { subresource: "scale", ..target }, &old, &mut new, context);
@@ -358,12 +358,4 @@ pub fn finalize(core: &Core, target: Target<'_>, body: &Body) -> Result<Outcome,
             Err(error) => return Err(write_error(served, target.name, error)),
         }
     }
-}
-
-/// A write of `status`.
-///
-/// # Errors
-/// As an update.
-pub fn put_status(core: &Core, target: Target<'_>, body: Body, context: &Context) -> Result<Outcome, ApiError> {
-    update(core, Target { subresource: "status", ..target }, body, context)
 }

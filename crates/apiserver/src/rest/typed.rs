@@ -88,7 +88,8 @@ impl Walk<'_> {
                 (Value::Object(entries), Kind::Map) => entries.is_empty(),
                 _ => false,
             };
-            if empty && !node.required().any(|r| r == key) {
+            // An empty list of managers clears the managers, so it is told from none.
+            if empty && key != "managedFields" && !node.required().any(|r| r == key) {
                 drop.push(key.clone());
             }
         }
@@ -163,9 +164,9 @@ impl Walk<'_> {
     fn time(&mut self, value: &mut Value, node: Node<'_>, micro: bool) -> Result<(), String> {
         let Value::String(text) = &*value else { return self.wrong(value, node) };
         let layout = if micro { "2006-01-02T15:04:05.000000Z07:00" } else { "2006-01-02T15:04:05Z07:00" };
-        let time: jiff::Timestamp = text.parse().map_err(|_| {
-            format!("parsing time \"{text}\" as \"{layout}\": cannot parse \"{text}\" as \"2006\"")
-        })?;
+        let time: jiff::Timestamp = text
+            .parse()
+            .map_err(|_| format!("parsing time \"{text}\" as \"{layout}\": cannot parse \"{text}\" as \"2006\""))?;
         *value = match micro {
             true => crate::audit::micro_time(time).into(),
             false => time.strftime("%Y-%m-%dT%H:%M:%SZ").to_string().into(),
@@ -268,7 +269,8 @@ fn always_printed(map: &mut Map<String, Value>, node: Node<'_>) {
         map.insert(key.to_owned(), value);
     }
     for (owner, key) in STRUCTS {
-        if *owner == name && !map.contains_key(*key)
+        if *owner == name
+            && !map.contains_key(*key)
             && let Some(child) = node.field(key)
         {
             map.insert((*key).to_owned(), zero(child));
@@ -292,7 +294,8 @@ fn always_printed(map: &mut Map<String, Value>, node: Node<'_>) {
         }
     }
     for (owner, key) in ZEROS {
-        if *owner == name && !map.contains_key(*key)
+        if *owner == name
+            && !map.contains_key(*key)
             && let Some(child) = node.field(key)
         {
             map.insert((*key).to_owned(), zero(child));

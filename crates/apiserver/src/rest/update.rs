@@ -8,7 +8,7 @@ use crate::admission;
 use crate::core::{Context, Core};
 use crate::error::ApiError;
 use crate::kinds::Served;
-use crate::store::{Draft, Object};
+use crate::store::Object;
 use crate::validate;
 
 use super::body::Body;
@@ -204,7 +204,7 @@ pub(super) fn replace(
         && meta::finalizers(&new).is_empty()
         && admission::may_vanish(served, &new)
         && meta::of(&new).get("deletionGracePeriodSeconds").and_then(Value::as_i64).unwrap_or(0) == 0;
-    let draft = Draft::new(&new);
+    let draft = served.draft(&new);
     if context.options.dry_run {
         set_version(&mut new, current.version());
         return Ok(Outcome { code: 200, served: served.clone(), object: Shown::Value(new) });

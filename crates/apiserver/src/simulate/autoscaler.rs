@@ -26,9 +26,11 @@ pub fn step(world: &mut World, id: &Id, mut scaler: Value, version: u64) {
         world.get(&target).map(|(value, version)| (kind, value, version))
     });
     let Some((kind, target, target_version)) = target else {
-        let (kind, name) = (reference["kind"].as_str().unwrap_or_default(), reference["name"].as_str().unwrap_or_default());
+        let (kind, name) =
+            (reference["kind"].as_str().unwrap_or_default(), reference["name"].as_str().unwrap_or_default());
         let plural = format!("{}s.apps", kind.to_lowercase());
-        let message = format!("the HPA controller was unable to get the target's current scale: {plural} \"{name}\" not found");
+        let message =
+            format!("the HPA controller was unable to get the target's current scale: {plural} \"{name}\" not found");
         let status = status_of(&mut scaler);
         status.insert("currentMetrics".into(), Value::Null);
         status.insert("desiredReplicas".into(), 0.into());

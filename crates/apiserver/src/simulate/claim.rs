@@ -85,9 +85,10 @@ fn release(world: &mut World, id: &Id, mut claim: Value, version: u64) {
         let volumes = pod["spec"]["volumes"].as_array();
         volumes.into_iter().flatten().any(|v| v["persistentVolumeClaim"]["claimName"] == id.name())
     };
-    let in_use = world.all(Kind::Pod, id.namespace()).iter().any(|pod| {
-        uses(pod) && !matches!(pod["status"]["phase"].as_str(), Some("Succeeded" | "Failed"))
-    });
+    let in_use = world
+        .all(Kind::Pod, id.namespace())
+        .iter()
+        .any(|pod| uses(pod) && !matches!(pod["status"]["phase"].as_str(), Some("Succeeded" | "Failed")));
     let mut finalizers: Vec<String> = meta::finalizers(&claim).into_iter().map(str::to_owned).collect();
     if in_use || !finalizers.iter().any(|f| f == PROTECTION) {
         return;

@@ -46,7 +46,9 @@ pub fn set(
         if same("status") == value && same("reason") == reason && same("message") == message {
             return;
         }
-        if same("status") == value && let Some(time) = before.get("lastTransitionTime") {
+        if same("status") == value
+            && let Some(time) = before.get("lastTransitionTime")
+        {
             since = time.clone();
         }
     }

@@ -20,7 +20,8 @@ pub fn step(world: &mut World, id: &Id, mut cron: Value, version: u64) {
     jobs.retain(|(_, job, _)| !meta::is_deleting(job));
     jobs.sort_by(|(_, a, _), (_, b, _)| meta::text(a, "creationTimestamp").cmp(meta::text(b, "creationTimestamp")));
     forget(world, &cron, &jobs);
-    let mut active: Vec<Value> = jobs.iter().filter(|(_, job, _)| !job::is_finished(job)).map(|(_, j, _)| reference(j)).collect();
+    let mut active: Vec<Value> =
+        jobs.iter().filter(|(_, job, _)| !job::is_finished(job)).map(|(_, j, _)| reference(j)).collect();
     let last_success = jobs
         .iter()
         .filter(|(_, job, _)| job::is_complete(job))

@@ -192,10 +192,8 @@ fn end(job: &Value, counts: Counts, started: Option<&Value>) -> Option<End> {
         });
     }
     let deadline = job["spec"]["activeDeadlineSeconds"].as_i64()?;
-    (seconds_since(started?) >= deadline).then_some(End::Failed {
-        reason: "DeadlineExceeded",
-        message: "Job was active longer than specified deadline",
-    })
+    (seconds_since(started?) >= deadline)
+        .then_some(End::Failed { reason: "DeadlineExceeded", message: "Job was active longer than specified deadline" })
 }
 
 fn create(world: &mut World, id: &Id, job: &Value, missing: i64) -> bool {

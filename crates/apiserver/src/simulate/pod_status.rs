@@ -39,9 +39,8 @@ pub enum State {
 pub fn quality(spec: &Value) -> &'static str {
     let containers = || spec["containers"].as_array().into_iter().flatten();
     let of = |container: &Value, part: &str, name: &str| container["resources"][part].get(name).cloned();
-    let any = containers().any(|c| {
-        ["requests", "limits"].iter().any(|p| c["resources"][*p].as_object().is_some_and(|m| !m.is_empty()))
-    });
+    let any = containers()
+        .any(|c| ["requests", "limits"].iter().any(|p| c["resources"][*p].as_object().is_some_and(|m| !m.is_empty())));
     let all = containers().all(|c| {
         ["cpu", "memory"].iter().all(|name| {
             let limit = of(c, "limits", name);
@@ -133,9 +132,7 @@ fn container_status(container: &Value, old: &Value, state: &State) -> Value {
     let now = rest::now();
     let image = container["image"].as_str().unwrap_or_default();
     let started = old["state"]["running"]["startedAt"].as_str().unwrap_or(&now).to_owned();
-    let ended = |code: i64, reason: &str| {
-        json!({"terminated": {"exitCode": code, "reason": reason, "startedAt": started, "finishedAt": now}})
-    };
+    let ended = |code: i64, reason: &str| json!({"terminated": {"exitCode": code, "reason": reason, "startedAt": started, "finishedAt": now}});
     let mut restarts = old["restartCount"].as_i64().unwrap_or(0);
     let mut last = old.get("lastState").filter(|l| l.is_object()).cloned().unwrap_or_else(|| json!({}));
     let (ready, runs) = match state {
@@ -145,8 +142,10 @@ fn container_status(container: &Value, old: &Value, state: &State) -> Value {
     let new = match state {
         State::Starting | State::Unschedulable => json!({"waiting": {"reason": "ContainerCreating"}}),
         State::ImagePull => {
-            let message = format!("Back-off pulling image \"{image}\": ErrImagePull: failed to pull and unpack image \
-                                   \"{image}\": failed to resolve reference \"{image}\": {image}: not found");
+            let message = format!(
+                "Back-off pulling image \"{image}\": ErrImagePull: failed to pull and unpack image \
+                                   \"{image}\": failed to resolve reference \"{image}\": {image}: not found"
+            );
             json!({"waiting": {"reason": "ImagePullBackOff", "message": message}})
         }
         State::Running { .. } => json!({"running": {"startedAt": started}}),

@@ -7,9 +7,9 @@ use serde_json::{Map, Value};
 use crate::rest::{meta, random_suffix};
 
 use super::condition;
+use super::pod;
 use super::script::{Outcome, Script};
 use super::world::{Id, Kind, World, number, replicas, set_or_omit, status_of};
-use super::pod;
 
 /// What the Pods of an owner amount to.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -81,7 +81,8 @@ fn with_pods(world: &mut World, id: &Id, set: &Value, wanted: i64) -> Option<Cou
     } else if missing < 0 {
         // Those that serve nobody go first, then the youngest.
         active.sort_by(|(_, a, _), (_, b, _)| {
-            let key = |pod: &Value| (pod::is_ready(pod), std::cmp::Reverse(meta::text(pod, "creationTimestamp").to_owned()));
+            let key =
+                |pod: &Value| (pod::is_ready(pod), std::cmp::Reverse(meta::text(pod, "creationTimestamp").to_owned()));
             key(a).cmp(&key(b))
         });
         for (_, pod, version) in active.iter().take(missing.unsigned_abs() as usize) {

@@ -180,9 +180,7 @@ fn number(text: &str, names: &[&str]) -> Result<u64, String> {
     match text.parse::<i64>() {
         Ok(value) if value < 0 => Err(format!("negative number ({value}) not allowed: {text}")),
         Ok(value) => Ok(value.unsigned_abs()),
-        Err(_) => {
-            Err(format!("failed to parse int from {text}: strconv.Atoi: parsing \"{text}\": invalid syntax"))
-        }
+        Err(_) => Err(format!("failed to parse int from {text}: strconv.Atoi: parsing \"{text}\": invalid syntax")),
     }
 }
 

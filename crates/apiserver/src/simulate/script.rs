@@ -132,7 +132,9 @@ mod tests {
 
     #[test]
     fn durations_are_those_of_go() {
-        for (text, want) in [("3s", Some(3000)), ("1m1.5s", Some(61_500)), ("200ms", Some(200)), ("3", None), ("x", None)] {
+        for (text, want) in
+            [("3s", Some(3000)), ("1m1.5s", Some(61_500)), ("200ms", Some(200)), ("3", None), ("x", None)]
+        {
             assert_eq!(parse_duration(text).map(|d| d.as_millis()), want, "{text}");
         }
     }

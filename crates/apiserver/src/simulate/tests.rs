@@ -14,9 +14,7 @@ async fn cluster(pods: bool) -> Cluster {
     let server = start(Config { simulation, ..Config::default() }).await.unwrap();
     let local = server.local();
     let namespaces = local.kind("", "v1", "namespaces").unwrap();
-    local
-        .create(&namespaces, "", json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "n"}}))
-        .unwrap();
+    local.create(&namespaces, "", json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "n"}})).unwrap();
     Cluster { server, local }
 }
 

@@ -456,11 +456,6 @@ impl Store {
         (Listing { version, objects }, watch)
     }
 
-    /// The current version, once every event up to it has been queued.
-    pub fn settled_version(&self) -> u64 {
-        self.version()
-    }
-
     /// Ends all watches of `slot`, as when its definition is gone.
     pub fn end_watches(&self, slot: Slot) {
         self.write().slots[slot.0].watchers.clear();

@@ -49,10 +49,7 @@ impl Draft {
         let text = |field: &str| metadata.get(field).and_then(Value::as_str).unwrap_or_default();
         let pairs = |field: &str| -> Box<[(Box<str>, Box<str>)]> {
             let map = metadata.get(field).and_then(Value::as_object);
-            map.into_iter()
-                .flatten()
-                .map(|(k, v)| (k.as_str().into(), v.as_str().unwrap_or_default().into()))
-                .collect()
+            map.into_iter().flatten().map(|(k, v)| (k.as_str().into(), v.as_str().unwrap_or_default().into())).collect()
         };
         let owners = metadata.get("ownerReferences").and_then(Value::as_array);
         let owners = owners.into_iter().flatten().filter_map(|o| o.get("uid")?.as_str().map(Into::into)).collect();

@@ -41,7 +41,8 @@ async fn an_old_version_is_gone_and_pages_stay_consistent() {
     let next = page["metadata"]["continue"].as_str().unwrap().to_owned();
     client.post(CONFIG_MAPS, &config_map("c1a", "1")).await;
     let (_, second) = client.get(&format!("{CONFIG_MAPS}?limit=9&continue={next}")).await;
-    let names: Vec<&str> = second["items"].as_array().unwrap().iter().map(|i| i["metadata"]["name"].as_str().unwrap()).collect();
+    let names: Vec<&str> =
+        second["items"].as_array().unwrap().iter().map(|i| i["metadata"]["name"].as_str().unwrap()).collect();
     assert_eq!(names, ["c1", "c2", "kube-root-ca.crt"], "the page does not see what came later");
     for index in 0..9 {
         client.post(CONFIG_MAPS, &config_map(&format!("d{index}"), "1")).await;

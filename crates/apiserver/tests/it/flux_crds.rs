@@ -24,12 +24,12 @@ async fn flux_definitions_accept_and_reject_as_recorded() {
     for case in suite.lines("accepted.jsonl") {
         outcomes.push((id(&case), accepted(&client, &case).await));
     }
-    suite.report(299, outcomes);
+    suite.report(311, outcomes);
     let mut outcomes = Vec::new();
     for case in suite.lines("rejected.jsonl") {
         outcomes.push((id(&case), rejected(&client, &case).await));
     }
-    suite.named("flux-crds-rejected").report(0, outcomes);
+    suite.named("flux-crds-rejected").report(285, outcomes);
 }
 
 fn id(case: &Value) -> String {

@@ -2,6 +2,7 @@
 
 use reqwest::Method;
 use serde_json::{Value, json};
+use sluice_apiserver::Config;
 use sluice_testing::suite;
 
 use crate::client::{Client, causes, collection};
@@ -10,7 +11,8 @@ use crate::client::{Client, causes, collection};
 async fn sequences_of_applies_and_updates_go_as_recorded() {
     let Some(suite) = suite("ssa") else { return };
     let suite = suite.named("ssa-apiserver");
-    let client = Client::new().await;
+    // The suite was recorded without controllers.
+    let client = Client::with(Config { simulate: false, controllers: false, ..Config::default() }).await;
     let definition = json!({
         "apiVersion": "apiextensions.k8s.io/v1",
         "kind": "CustomResourceDefinition",
@@ -32,6 +34,8 @@ async fn sequences_of_applies_and_updates_go_as_recorded() {
         let mut paths = Vec::new();
         let outcome = run(&client, &case, &mut paths).await;
         for path in paths {
+            let free = json!({"metadata": {"finalizers": null}});
+            client.send(Method::PATCH, &path, "application/merge-patch+json", &free).await;
             client.delete(&path).await;
         }
         outcomes.push((case["id"].as_str().unwrap_or_default().to_owned(), outcome));
@@ -40,7 +44,7 @@ async fn sequences_of_applies_and_updates_go_as_recorded() {
 }
 
 /// How many sequences agree; it may only rise.
-const FLOOR: usize = 0;
+const FLOOR: usize = 165;
 
 async fn run(client: &Client, case: &Value, paths: &mut Vec<String>) -> Result<(), String> {
     let steps = case["steps"].as_array().unwrap();
@@ -75,7 +79,9 @@ async fn step_goes(client: &Client, path: &str, step: &Value) -> Result<(), Stri
     }
     let (code, got) = match text("op") {
         "apply" => {
-            client.send(Method::PATCH, &format!("{path}?{query}"), "application/apply-patch+yaml", &step["object"]).await
+            client
+                .send(Method::PATCH, &format!("{path}?{query}"), "application/apply-patch+yaml", &step["object"])
+                .await
         }
         "patch" => {
             let media = match text("type") {
@@ -133,6 +139,9 @@ fn merge(into: &mut Value, from: &Value) {
 
 /// Without what differs from run to run.
 fn plain(object: &mut Value) {
+    if object["kind"] == "CustomResourceDefinition" {
+        object.as_object_mut().unwrap().remove("status");
+    }
     let Some(metadata) = object["metadata"].as_object_mut() else { return };
     for field in ["uid", "resourceVersion", "creationTimestamp"] {
         metadata.remove(field);

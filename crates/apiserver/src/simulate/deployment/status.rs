@@ -21,14 +21,7 @@ struct Totals {
 }
 
 /// Brings the status up to date; sets a timer for the progress deadline.
-pub fn update(
-    world: &mut World,
-    id: &Id,
-    deployment: &mut Value,
-    wanted: &Wanted,
-    new: Option<&Set>,
-    old: &[Set],
-) {
+pub fn update(world: &mut World, id: &Id, deployment: &mut Value, wanted: &Wanted, new: Option<&Set>, old: &[Set]) {
     let every = || old.iter().chain(new);
     let sum = |field: &str| every().map(|set| set.counted(field)).sum::<i64>();
     let totals = Totals {
@@ -111,7 +104,13 @@ struct Progress<'a> {
 
 impl Progress<'_> {
     /// Sets `Progressing`; tells how long there is until the deadline.
-    fn update(&self, status: &mut Map<String, Value>, before: &Totals, now: &Totals, has_set: bool) -> Option<Duration> {
+    fn update(
+        &self,
+        status: &mut Map<String, Value>,
+        before: &Totals,
+        now: &Totals,
+        has_set: bool,
+    ) -> Option<Duration> {
         let reason_was = condition::find(status, "Progressing").and_then(|c| c["reason"].as_str()).map(str::to_owned);
         if self.paused {
             if reason_was.as_deref() != Some("DeploymentPaused") {
