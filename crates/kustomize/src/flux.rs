@@ -12,7 +12,7 @@ use crate::files::Files;
 use crate::kustomization::FILE_NAMES;
 use crate::objects;
 use crate::options::Limits;
-use crate::reads::{Reads, Seen};
+use crate::reads::{self, Reads, Seen};
 
 /// The fields of a Kustomization's spec that end up in the kustomization file.
 #[derive(Debug, Clone, Default)]
@@ -182,7 +182,7 @@ impl Walk<'_> {
         if depth > self.limits.depth {
             return Err(Error::new(format!("folders nest deeper than {} (limit `depth`)", self.limits.depth)).into());
         }
-        self.reads.note(path, Seen::Folder);
+        self.reads.note(path, reads::listing(self.files, path).unwrap_or(Seen::Folder));
         let names = self.files.list(path).map_err(|error| Error::new(error.to_string()))?;
         for name in names {
             self.seen += 1;
@@ -308,16 +308,21 @@ mod tests {
 
     #[test]
     fn a_folder_without_a_kustomization_gets_one_of_its_files() {
-        let files = tree(&[
+        let mut content = vec![
             ("app/a.yaml", CONFIG_MAP),
             ("app/b/deep.yml", CONFIG_MAP),
             ("app/c/kustomization.yaml", "resources: []"),
             ("app/c/d/x.yaml", "no: object"),
             ("app/notes.txt", ""),
-        ]);
+        ];
+        let files = tree(&content);
         let prepared = Spec::default().apply(&files, "app", &Limits::default()).unwrap();
         assert!(prepared.generated);
         assert_eq!(prepared.kustomization["resources"], json!(["a.yaml", "b/deep.yml", "c"]));
+        assert!(prepared.reads.same_in(&files));
+        content.push(("app/b/new.yaml", CONFIG_MAP));
+        let grown = tree(&content);
+        assert!(!prepared.reads.same_in(&grown));
     }
 
     #[test]

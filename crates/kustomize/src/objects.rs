@@ -47,8 +47,10 @@ pub(crate) fn of_text(text: &str, limits: &Limits) -> Result<Vec<Parsed>, Error>
         return Err(Error::new(format!("more than {} documents (limit `documents`)", limits.documents)));
     }
     let mut objects = Vec::with_capacity(chunks.len());
+    // Each piece is read by itself, so what aliases make of all of them together is counted here.
+    let mut nodes = limits.nodes;
     for (start, chunk, first_line) in &chunks {
-        let documents = parse_all(chunk, Dialect::V3, limits).map_err(|error| Error {
+        let documents = parse_all(chunk, Dialect::V3, &Limits { nodes, ..*limits }).map_err(|error| Error {
             line: Some(first_line + error.line.saturating_sub(1)),
             ..Error::new(format!("malformed YAML: {}", error.message))
         })?;
@@ -57,6 +59,9 @@ pub(crate) fn of_text(text: &str, limits: &Limits) -> Result<Vec<Parsed>, Error>
         };
         let line = first_line + document.line.saturating_sub(1);
         let value = document.value;
+        if chunk.contains('&') && chunk.contains('*') {
+            nodes = nodes.saturating_sub(count(&value));
+        }
         if chunks.len() == 1 && matches!(kind(&value), "List" | "ResourceList") && value.get("items").is_some() {
             let items = items(value)?;
             objects.extend(items.into_iter().map(|value| element(value, line)));
@@ -116,6 +121,14 @@ fn take_apart(objects: Vec<Parsed>) -> Result<Vec<Parsed>, Error> {
         }
     }
     Ok(done)
+}
+
+fn count(value: &Value) -> usize {
+    1 + match value {
+        Value::Object(map) => map.values().map(count).sum::<usize>() + map.len(),
+        Value::Array(list) => list.iter().map(count).sum(),
+        _ => 0,
+    }
 }
 
 /// An element of a list: nothing is known of how it is written.

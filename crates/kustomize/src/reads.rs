@@ -12,6 +12,8 @@ pub enum Seen {
     File(Digest),
     /// A folder.
     Folder,
+    /// A folder whose entries all count; the SHA-256 of their names and kinds.
+    Listing(Digest),
     /// Nothing; something there would have changed the build.
     Missing,
 }
@@ -40,8 +42,23 @@ impl Reads {
     pub fn same_in(&self, files: &dyn Files) -> bool {
         self.0.iter().all(|(path, &seen)| match files.resolve(path) {
             Err(_) => seen == Seen::Missing,
-            Ok(resolved) if files.is_dir(&resolved) => seen == Seen::Folder,
+            Ok(resolved) if files.is_dir(&resolved) => match seen {
+                Seen::Folder => true,
+                Seen::Listing(_) => listing(files, &resolved) == Some(seen),
+                Seen::File(_) | Seen::Missing => false,
+            },
             Ok(resolved) => files.read(&resolved).is_ok_and(|bytes| seen == Seen::File(digest(&bytes))),
         })
     }
+}
+
+/// What a folder holds, by names and kinds.
+pub(crate) fn listing(files: &dyn Files, folder: &str) -> Option<Seen> {
+    let mut text = String::new();
+    for name in files.list(folder).ok()? {
+        let path = if folder.is_empty() { name.clone() } else { format!("{folder}/{name}") };
+        text.push_str(&name);
+        text.push(if files.is_dir(&path) { '/' } else { '\0' });
+    }
+    Some(Seen::Listing(digest(text.as_bytes())))
 }

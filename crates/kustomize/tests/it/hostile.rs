@@ -200,3 +200,17 @@ fn limits_say_their_name() {
     let options = Options { cancelled: Some(&cancelled), ..Options::default() };
     assert!(build(&files, "", &options).unwrap_err().to_string().contains("cancelled"));
 }
+
+#[test]
+fn aliases_are_counted_over_all_documents() {
+    let bomb = "a: &a [1,1,1,1,1,1,1,1,1,1]\nb: &b [*a,*a,*a,*a,*a,*a,*a,*a,*a,*a]\nc: &c [*b,*b,*b,*b,*b,*b,*b,*b,*b,*b]\n\
+                d: &d [*c,*c,*c,*c,*c,*c,*c,*c,*c,*c]\ne: [*d,*d,*d,*d,*d]\nkind: A\nmetadata: {name: NAME}\n";
+    let many: Vec<String> = (0..100).map(|i| bomb.replace("NAME", &format!("n{i}"))).collect();
+    refused(&[("kustomization.yaml", "resources: [a.yaml]"), ("a.yaml", &many.join("---\n"))], "malformed YAML");
+}
+
+#[test]
+fn what_aliases_itself_is_an_error() {
+    let circle = "kind: A\nmetadata: {name: a}\nspec: &s {self: *s}\n";
+    refused(&[("kustomization.yaml", "resources: [a.yaml]"), ("a.yaml", circle)], "a.yaml:3");
+}
