@@ -36,9 +36,12 @@ impl Sparse {
     pub(crate) fn new(directories: &[String], commit: &str) -> Result<Self, Error> {
         let mut cleaned = Vec::new();
         for directory in directories {
-            let path = sluice_tree::path::join("", directory.trim_start_matches("./")).map_err(|err| {
-                Error::RefusedEntry { path: peer_text(directory.as_bytes()), commit: commit.to_owned(), reason: err.to_string() }
-            })?;
+            let path =
+                sluice_tree::path::join("", directory.trim_start_matches("./")).map_err(|err| Error::RefusedEntry {
+                    path: peer_text(directory.as_bytes()),
+                    commit: commit.to_owned(),
+                    reason: err.to_string(),
+                })?;
             if path.is_empty() {
                 return Ok(Sparse::default());
             }
@@ -49,8 +52,7 @@ impl Sparse {
 
     /// Whether the content of `directory` is wanted, or something further down on the way.
     fn enters(&self, directory: &str) -> bool {
-        self.directories.is_empty()
-            || self.directories.iter().any(|it| within(directory, it) || within(it, directory))
+        self.directories.is_empty() || self.directories.iter().any(|it| within(directory, it) || within(it, directory))
     }
 
     fn wants(&self, path: &str) -> bool {
@@ -78,7 +80,17 @@ pub(crate) struct Found {
     pub gitmodules: Option<Bytes>,
 }
 
-/// Adds the files of `tree` to `builder`, below `prefix` (empty, or a path).
+/// What to check out, and as what.
+pub(crate) struct What<'a> {
+    /// Where in the tree; empty, or a path.
+    pub prefix: &'a str,
+    pub sparse: &'a Sparse,
+    /// The commit, for messages.
+    pub commit: &'a str,
+    pub limits: &'a sluice_tree::Limits,
+}
+
+/// Adds the files of `tree` to `builder`.
 ///
 /// # Errors
 /// [`Error::RefusedEntry`] for names, modes and duplicates that must not be checked out, [`Error::Limit`],
@@ -86,13 +98,11 @@ pub(crate) struct Found {
 pub(crate) fn checkout(
     objects: &dyn Objects,
     tree: ObjectId,
-    prefix: &str,
-    sparse: &Sparse,
-    commit: &str,
+    what: &What<'_>,
     builder: &mut TreeBuilder,
-    limits: &sluice_tree::Limits,
     interrupt: &Interrupt,
 ) -> Result<Found, Error> {
+    let What { prefix, sparse, commit, limits } = *what;
     let mut walk = Walk { objects, prefix, sparse, commit, builder, found: Found::default(), visited: 0, limits };
     // Wanted directories that the walk has come by; what remains does not exist.
     let mut missing: HashSet<&str> = sparse.directories.iter().map(String::as_str).collect();
@@ -187,7 +197,8 @@ impl Walk<'_> {
         let added = match kind {
             EntryKind::Link => {
                 let target = std::str::from_utf8(&data).ok().filter(|it| it.len() <= LINK_BYTES && !it.contains('\0'));
-                let target = target.ok_or_else(|| self.refused(path.as_bytes(), "the target of the link is no path"))?;
+                let target =
+                    target.ok_or_else(|| self.refused(path.as_bytes(), "the target of the link is no path"))?;
                 self.builder.symlink(&full, target)
             }
             kind => self.builder.file(&full, data, kind == EntryKind::BlobExecutable),

@@ -107,7 +107,7 @@ impl Shared {
             if let Some((made, known)) = handshakes.get(&key).filter(|(made, _)| made.elapsed() < HANDSHAKE) {
                 let _ = made;
                 let session = http::Session::resume(known.clone(), url, limits);
-                return Ok((Connection::Http(session), Remembered::Use));
+                return Ok((Connection::Http(Box::new(session)), Remembered::Use));
             }
         }
         let session = http::Session::connect(&self.clients, url, access, limits).await?;
@@ -122,7 +122,7 @@ impl Shared {
             handshakes.remove(&key);
         }
         drop(handshakes);
-        Ok((Connection::Http(session), Remembered::Forget))
+        Ok((Connection::Http(Box::new(session)), Remembered::Forget))
     }
 }
 

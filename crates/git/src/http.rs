@@ -175,7 +175,11 @@ impl Session {
         if response.status().is_redirection() {
             // The way was found in the handshake; a redirect of the question itself is somebody playing.
             let to = response.headers().get(LOCATION).and_then(|it| it.to_str().ok()).map(redact).unwrap_or_default();
-            return Err(Error::Redirect { url: self.url.to_string(), to, reason: "only the first request may be redirected" });
+            return Err(Error::Redirect {
+                url: self.url.to_string(),
+                to,
+                reason: "only the first request may be redirected",
+            });
         }
         let response = checked(response, &self.url, authorization.is_some(), false).await?;
         expect_type(&response, "result", &self.url)?;
@@ -209,7 +213,8 @@ async fn send(request: RequestBuilder, url: &RemoteUrl, limits: &Limits) -> Resu
     let mut headers = HeaderMap::new();
     headers.insert(HeaderName::from_static("git-protocol"), HeaderValue::from_static("version=2"));
     let sent = tokio::time::timeout(limits.idle_timeout, request.headers(headers).send()).await;
-    let timeout = || Error::Timeout { url: url.to_string(), after: limits.idle_timeout, during: "waiting for an answer of" };
+    let timeout =
+        || Error::Timeout { url: url.to_string(), after: limits.idle_timeout, during: "waiting for an answer of" };
     let response = sent.map_err(|_| timeout())?.map_err(|err| {
         if err.is_timeout() && !err.is_connect() {
             return timeout();

@@ -159,7 +159,9 @@ mod tests {
     async fn an_answer_from_before_the_push_is_not_given_after_it() {
         let listings = Listings::new(Duration::from_secs(5));
         let trips = AtomicUsize::new(0);
-        for freshness in [Freshness::Recent, Freshness::Recent, Freshness::Since(Instant::now() + Duration::from_millis(1))] {
+        for freshness in
+            [Freshness::Recent, Freshness::Recent, Freshness::Since(Instant::now() + Duration::from_millis(1))]
+        {
             tokio::time::sleep(Duration::from_millis(2)).await;
             let asked = listings.get(key(), &[], freshness, |_| async {
                 trips.fetch_add(1, Ordering::Relaxed);

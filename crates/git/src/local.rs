@@ -3,7 +3,7 @@
 //! Opened without the system's and the user's configuration and environment. Replacement objects are ignored: what an
 //! id names is what is read.
 
-use crate::checkout::{Sparse, checkout};
+use crate::checkout::{Sparse, What, checkout};
 use crate::commit::{Commit, peel};
 use crate::error::{Error, peer_text};
 use crate::limits::Limits;
@@ -76,7 +76,8 @@ impl LocalRepository {
         let mut builder = TreeBuilder::new(limits.tree.clone());
         let name = commit.id.to_string();
         let sparse = Sparse::default();
-        checkout(&store, commit.tree, "", &sparse, &name, &mut builder, &limits.tree, &Interrupt::default())?;
+        let what = What { prefix: "", sparse: &sparse, commit: &name, limits: &limits.tree };
+        checkout(&store, commit.tree, &what, &mut builder, &Interrupt::default())?;
         Ok((commit, builder.build()))
     }
 

@@ -1,7 +1,7 @@
 //! A repository somewhere: its references, and the files of its commits.
 
 use crate::access::Access;
-use crate::checkout::{Found, Sparse, checkout};
+use crate::checkout::{Found, Sparse, What, checkout};
 use crate::client::{Remembered, Shared};
 use crate::commit::{Commit, Tag, peel};
 use crate::error::Error;
@@ -229,15 +229,14 @@ impl Remote {
             let directory = self.url.directory();
             return blocking(move |_| newest(&LocalRepository::open(&directory)?.store()?, &commits)).await;
         }
-        let wants = Wants { ids: commits.clone(), shallow: true, commits_only: true, ..Wants::default() };
+        let wants = Wants { ids: commits.clone(), shallow: true, commits_only: true };
         let (spool, _) = self.receive(wants).await?;
         self.with_pack(spool, move |pack, _| newest(&pack, &commits)).await
     }
 
     async fn get(&self, reference: &Reference, resolved: &Resolved, options: &FetchOptions) -> Result<Fetched, Error> {
         let builder = TreeBuilder::new(self.shared.config.limits.tree.clone());
-        let (mut out, mut builder, found) =
-            self.get_one(reference, resolved, "", &options.sparse, builder).await?;
+        let (mut out, mut builder, found) = self.get_one(reference, resolved, "", &options.sparse, builder).await?;
         if options.submodules {
             builder = self.get_submodules(&found, out.commit.id, builder).await?;
         }
@@ -344,7 +343,7 @@ impl Remote {
         work: impl FnOnce(Pack, &Interrupt) -> Result<T, Error> + Send + 'static,
     ) -> Result<T, Error> {
         let (limits, url) = (self.shared.config.limits.clone(), self.url.to_string());
-        blocking(move |interrupt| work(Pack::read(spool, None, &limits, &url, interrupt)?, interrupt)).await
+        blocking(move |interrupt| work(Pack::read(spool, &limits, &url, interrupt)?, interrupt)).await
     }
 
     /// Checks out the submodules of `commit` and theirs, each once, one after the other.
@@ -378,7 +377,8 @@ impl Remote {
             let resolved = Resolved { commit: *commit, tag: None, name: None };
             let out = remote.get_pinned(&resolved, path, builder).await.map_err(failed)?;
             builder = out.0;
-            let level = Arc::new(Level { parent: Some(Arc::clone(level)), url: remote.url.to_string(), commit: *commit });
+            let level =
+                Arc::new(Level { parent: Some(Arc::clone(level)), url: remote.url.to_string(), commit: *commit });
             open.extend(tasks(&out.1, remote, &level, path, depth + 1)?);
         }
         Ok(builder)
@@ -460,14 +460,18 @@ impl Plan {
     ) -> Result<(Fetched, TreeBuilder, Found), Error> {
         let (id, tag) = peel(objects, self.resolved.tag.unwrap_or(self.resolved.commit))?;
         if id != self.resolved.commit {
-            let reason = format!("tag `{}` leads to `{id}`, not to `{}` as listed", self.resolved.tag.unwrap_or(id), self.resolved.commit);
+            let reason = format!(
+                "tag `{}` leads to `{id}`, not to `{}` as listed",
+                self.resolved.tag.unwrap_or(id),
+                self.resolved.commit
+            );
             return Err(Error::Corrupt { url: self.url, reason });
         }
         let commit = Commit::read(objects, id)?;
         let Plan { resolved, prefix, sparse, .. } = self;
         let name = id.to_string();
-        let found =
-            checkout(objects, commit.tree, &prefix, &sparse, &name, &mut builder, &limits.tree, interrupt)?;
+        let what = What { prefix: &prefix, sparse: &sparse, commit: &name, limits: &limits.tree };
+        let found = checkout(objects, commit.tree, &what, &mut builder, interrupt)?;
         Ok((Fetched { resolved, commit, tag, tree: Tree::default() }, builder, found))
     }
 

@@ -55,7 +55,8 @@ pub(crate) fn submodules(
 /// The URL that a `.gitmodules` of `parent` means.
 fn locate(url: &str, parent: &RemoteUrl) -> Result<RemoteUrl, Error> {
     let refuse = |reason: &str| Error::InvalidUrl { url: redact(url), reason: reason.to_owned() };
-    let located = if url.starts_with("./") || url.starts_with("../") { parent.join(url)? } else { RemoteUrl::parse(url)? };
+    let located =
+        if url.starts_with("./") || url.starts_with("../") { parent.join(url)? } else { RemoteUrl::parse(url)? };
     match (located.scheme(), parent.scheme()) {
         (Scheme::Https | Scheme::Ssh, _) | (Scheme::Http, Scheme::Http) => Ok(located),
         (Scheme::File, Scheme::File) => Ok(located),
@@ -84,7 +85,16 @@ mod tests {
 
     #[test]
     fn only_urls_of_servers_are_followed() {
-        for url in ["-x", "ext::sh -c id", "file:///etc", "/etc", "git@host:a/b", "http://host/a", "../../../../x", "git://host/a"] {
+        for url in [
+            "-x",
+            "ext::sh -c id",
+            "file:///etc",
+            "/etc",
+            "git@host:a/b",
+            "http://host/a",
+            "../../../../x",
+            "git://host/a",
+        ] {
             assert!(matches!(find(url), Err(Error::Submodule { .. })), "{url}");
         }
         assert_eq!(find("https://other/a").unwrap()[0].url.to_string(), "https://other/a");
@@ -95,7 +105,11 @@ mod tests {
     fn gitlinks_that_nobody_describes_are_no_submodules() {
         let link = Gitlink { path: "other".into(), commit: ObjectId::empty_tree(crate::objects::HASH) };
         let parent = RemoteUrl::parse("https://host/org/app").unwrap();
-        assert!(submodules(Some(b"[submodule \"x\"]\npath=lib\nurl=https://h/x\n"), std::slice::from_ref(&link), &parent).unwrap().is_empty());
+        assert!(
+            submodules(Some(b"[submodule \"x\"]\npath=lib\nurl=https://h/x\n"), std::slice::from_ref(&link), &parent)
+                .unwrap()
+                .is_empty()
+        );
         assert!(submodules(None, &[link], &parent).unwrap().is_empty());
         assert!(submodules(Some(b"[submodule"), &[], &parent).is_err());
     }

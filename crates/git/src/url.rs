@@ -36,8 +36,7 @@ impl RemoteUrl {
     /// [`Error::InvalidUrl`] for another scheme, no host, a user, host or path that begins with `-` (which a program
     /// could take for an option), control characters (raw or percent-encoded), a query or a fragment.
     pub fn parse(text: &str) -> Result<Self, Error> {
-        let refuse =
-            |reason: &str| Error::InvalidUrl { url: redact(text), reason: reason.to_owned() };
+        let refuse = |reason: &str| Error::InvalidUrl { url: redact(text), reason: reason.to_owned() };
         if text.len() > URL_BYTES {
             return Err(refuse("longer than 2048 bytes"));
         }
@@ -195,7 +194,8 @@ pub fn redact(text: &str) -> String {
     let start = text.find("://").map_or(0, |at| at + 3);
     let end = text[start..].find(['/', '?', '#']).map_or(text.len(), |at| start + at);
     // A slash may stand in a password that was not encoded: then the `@` comes later.
-    let last_at = text[start..end].rfind('@').map(|at| start + at).or_else(|| text[start..].rfind('@').map(|at| start + at));
+    let last_at =
+        text[start..end].rfind('@').map(|at| start + at).or_else(|| text[start..].rfind('@').map(|at| start + at));
     let mut out = text[..start].to_owned();
     out.push_str(last_at.map_or(&text[start..], |at| &text[at + 1..]));
     if let Some(query) = out.find(['?', '#']) {

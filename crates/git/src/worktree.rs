@@ -12,6 +12,9 @@ use std::collections::HashMap;
 use std::fmt::Write;
 use std::path::Path;
 
+/// Entries of a tree, each with what it is sorted by.
+type Lines = Vec<(Vec<u8>, Vec<u8>)>;
+
 /// A folder's content at one moment, as Git objects in memory.
 ///
 /// Equal content has an equal id, whenever and wherever it is read: author, time and message are always the same.
@@ -41,8 +44,9 @@ impl Snapshot {
     pub fn of(tree: &Tree, url: &str) -> Result<Self, Error> {
         let mut it = Snapshot { commit: ObjectId::null(HASH), objects: HashMap::new(), url: url.to_owned() };
         // Entries of each directory; filled from the innermost out.
-        let mut open: HashMap<&str, Vec<(Vec<u8>, Vec<u8>)>> = HashMap::from([("", Vec::new())]);
-        let entries: Vec<(&str, &Entry)> = tree.walk().filter(|(path, _)| !path.split('/').any(|it| it == ".git")).collect();
+        let mut open: HashMap<&str, Lines> = HashMap::from([("", Vec::new())]);
+        let entries: Vec<(&str, &Entry)> =
+            tree.walk().filter(|(path, _)| !path.split('/').any(|it| it == ".git")).collect();
         for (path, entry) in entries.into_iter().rev() {
             let (directory, name) = path.rsplit_once('/').unwrap_or(("", path));
             let (mode, id) = match entry {
@@ -86,7 +90,7 @@ impl Snapshot {
         Commit::read(self, self.commit)
     }
 
-    fn add_tree(&mut self, mut entries: Vec<(Vec<u8>, Vec<u8>)>) -> Result<ObjectId, Error> {
+    fn add_tree(&mut self, mut entries: Lines) -> Result<ObjectId, Error> {
         entries.sort_unstable();
         self.add(Kind::Tree, entries.into_iter().flat_map(|(_, line)| line).collect::<Vec<u8>>().into())
     }
@@ -118,7 +122,7 @@ impl std::fmt::Debug for Snapshot {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::checkout::{Sparse, checkout};
+    use crate::checkout::{Sparse, What, checkout};
     use crate::pack::Interrupt;
     use sluice_tree::TreeBuilder;
 
@@ -145,7 +149,8 @@ mod tests {
         let mut builder = TreeBuilder::new(sluice_tree::Limits::default());
         let limits = sluice_tree::Limits::default();
         let root = snapshot.commit().unwrap().tree;
-        checkout(&snapshot, root, "", &Sparse::default(), "c", &mut builder, &limits, &Interrupt::default()).unwrap();
+        let what = What { prefix: "", sparse: &Sparse::default(), commit: "c", limits: &limits };
+        checkout(&snapshot, root, &what, &mut builder, &Interrupt::default()).unwrap();
         assert_eq!(builder.build(), tree(&files));
     }
 }

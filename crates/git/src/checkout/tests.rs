@@ -40,7 +40,8 @@ impl Objects for Memory {
 
 fn take(objects: &Memory, tree: ObjectId, limits: &sluice_tree::Limits) -> Result<Vec<String>, Error> {
     let mut builder = TreeBuilder::new(limits.clone());
-    checkout(objects, tree, "", &Sparse::default(), "c", &mut builder, limits, &Interrupt::default())?;
+    let what = What { prefix: "", sparse: &Sparse::default(), commit: "c", limits };
+    checkout(objects, tree, &what, &mut builder, &Interrupt::default())?;
     Ok(builder.build().walk().map(|(path, _)| path.to_owned()).collect())
 }
 
@@ -60,7 +61,18 @@ fn refused(result: Result<Vec<String>, Error>, part: &str) {
 
 #[test]
 fn names_that_some_system_takes_for_dot_git_are_refused() {
-    let names = [".git", ".GIT", ".giT", "git~1", "GIT~1", ".g\u{200c}it", ".git::$INDEX_ALLOCATION", ".git.", ".git ", ".git\\x"];
+    let names = [
+        ".git",
+        ".GIT",
+        ".giT",
+        "git~1",
+        "GIT~1",
+        ".g\u{200c}it",
+        ".git::$INDEX_ALLOCATION",
+        ".git.",
+        ".git ",
+        ".git\\x",
+    ];
     for name in names {
         refused(one("100644", name.as_bytes(), b""), "never be used");
     }
@@ -68,7 +80,9 @@ fn names_that_some_system_takes_for_dot_git_are_refused() {
 
 #[test]
 fn names_that_lead_elsewhere_are_refused() {
-    for (name, part) in [(&b"."[..], "disallowed"), (b"..", "disallowed"), (b"a/b", "separator"), (b"/", "separator"), (b"", "empty")] {
+    for (name, part) in
+        [(&b"."[..], "disallowed"), (b"..", "disallowed"), (b"a/b", "separator"), (b"/", "separator"), (b"", "empty")]
+    {
         refused(one("100644", name, b""), part);
     }
     refused(one("100644", b"a\xff", b""), "not UTF-8");

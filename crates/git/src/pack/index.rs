@@ -4,7 +4,7 @@ use super::delta;
 use super::spool::{Reader, Spool, inflate};
 use crate::error::Error;
 use crate::limits::Limits;
-use crate::objects::{HASH, Objects};
+use crate::objects::HASH;
 use bytes::Bytes;
 use gix::ObjectId;
 use gix::objs::Kind;
@@ -35,8 +35,8 @@ pub(super) enum Base {
     None,
     /// Another entry of the pack.
     Entry(u32),
-    /// An object outside of the pack, or not yet found within.
-    Outer(ObjectId),
+    /// An object by name, not yet found in the pack.
+    Named(ObjectId),
 }
 
 /// An object in the pack.
@@ -60,7 +60,6 @@ pub(super) struct Parts {
 
 pub(super) struct Indexer<'a> {
     spool: &'a Spool,
-    outer: Option<&'a (dyn Objects + Send + Sync)>,
     limits: &'a Limits,
     url: &'a str,
     interrupt: &'a Interrupt,
@@ -85,7 +84,6 @@ struct Frame {
 impl<'a> Indexer<'a> {
     pub(super) fn new(
         spool: &'a Spool,
-        outer: Option<&'a (dyn Objects + Send + Sync)>,
         limits: &'a Limits,
         url: &'a str,
         interrupt: &'a Interrupt,
@@ -93,7 +91,6 @@ impl<'a> Indexer<'a> {
     ) -> Self {
         Indexer {
             spool,
-            outer,
             limits,
             url,
             interrupt,
@@ -109,10 +106,9 @@ impl<'a> Indexer<'a> {
     pub(super) fn run(mut self) -> Result<Parts, Error> {
         self.find_entries()?;
         self.resolve_within()?;
-        self.resolve_outside()?;
         if let Some(entry) = self.entries.iter().find(|it| !it.resolved) {
             let base = match entry.base {
-                Base::Outer(id) => format!("base `{id}` of a delta is missing"),
+                Base::Named(id) => format!("base `{id}` of a delta is missing"),
                 Base::Entry(_) | Base::None => format!("the delta at {} has no base", entry.offset),
             };
             return Err(self.corrupt(base));
@@ -127,7 +123,11 @@ impl<'a> Indexer<'a> {
         let head: [u8; 12] = head.get(..12).and_then(|it| it.try_into().ok()).ok_or_else(|| self.corrupt("no pack"))?;
         let (_, count) = data::header::decode(&head).map_err(|err| self.corrupt(format!("no pack: {err}")))?;
         if count > self.limits.objects {
-            return Err(self.limit("objects (limit `objects`) in a pack", u64::from(self.limits.objects), count.into()));
+            return Err(self.limit(
+                "objects (limit `objects`) in a pack",
+                u64::from(self.limits.objects),
+                count.into(),
+            ));
         }
         input.consume(12);
         let mut buffer = Vec::new();
@@ -168,7 +168,7 @@ impl<'a> Indexer<'a> {
                 self.children.entry(base).or_default().push(position);
             }
             Header::RefDelta { base_id } => {
-                entry.base = Base::Outer(base_id);
+                entry.base = Base::Named(base_id);
                 self.by_name.entry(base_id).or_default().push(position);
             }
             Header::Commit | Header::Tree | Header::Blob | Header::Tag => {
@@ -225,22 +225,8 @@ impl<'a> Indexer<'a> {
                 Some(data) => data.clone(),
                 None => Bytes::from(self.instructions(position)?),
             };
-            let children = self.take_children(Some(position), id);
+            let children = self.take_children(position, id);
             self.resolve_below(Frame { data, kind, children, base: Base::Entry(position) })?;
-        }
-        Ok(())
-    }
-
-    /// The rest hangs below objects that a thin pack leaves out.
-    fn resolve_outside(&mut self) -> Result<(), Error> {
-        let Some(outer) = self.outer else { return Ok(()) };
-        let mut names: Vec<ObjectId> = self.by_name.keys().copied().collect();
-        names.sort_unstable();
-        for id in names {
-            if let Some(object) = outer.find(&id)? {
-                let children = self.take_children(None, id);
-                self.resolve_below(Frame { data: object.data, kind: object.kind, children, base: Base::Outer(id) })?;
-            }
         }
         Ok(())
     }
@@ -277,14 +263,18 @@ impl<'a> Indexer<'a> {
             if self.has_children(position, id) {
                 if stack.len() as u64 >= u64::from(self.limits.delta_chain) {
                     let found = stack.len() as u64 + 1;
-                    return Err(self.limit("deltas in a chain (limit `delta_chain`)", self.limits.delta_chain.into(), found));
+                    return Err(self.limit(
+                        "deltas in a chain (limit `delta_chain`)",
+                        self.limits.delta_chain.into(),
+                        found,
+                    ));
                 }
                 held += data.len() as u64;
                 if held > self.limits.object_bytes.saturating_mul(2) {
                     let limit = self.limits.object_bytes.saturating_mul(2);
                     return Err(self.limit("bytes held to resolve deltas (twice `object_bytes`)", limit, held));
                 }
-                let children = self.take_children(Some(position), id);
+                let children = self.take_children(position, id);
                 stack.push(Frame { data, kind, children, base: Base::Entry(position) });
             }
         }
@@ -295,8 +285,8 @@ impl<'a> Indexer<'a> {
         self.children.contains_key(&position) || self.by_name.contains_key(&id)
     }
 
-    fn take_children(&mut self, position: Option<u32>, id: ObjectId) -> std::vec::IntoIter<u32> {
-        let mut children = position.and_then(|at| self.children.remove(&at)).unwrap_or_default();
+    fn take_children(&mut self, position: u32, id: ObjectId) -> std::vec::IntoIter<u32> {
+        let mut children = self.children.remove(&position).unwrap_or_default();
         children.extend(self.by_name.remove(&id).unwrap_or_default());
         children.into_iter()
     }
@@ -317,7 +307,11 @@ impl<'a> Indexer<'a> {
     fn count(&mut self, bytes: u64) -> Result<(), Error> {
         self.inflated += bytes;
         if self.inflated > self.limits.inflated_bytes {
-            return Err(self.limit("inflated bytes (limit `inflated_bytes`) of a pack", self.limits.inflated_bytes, self.inflated));
+            return Err(self.limit(
+                "inflated bytes (limit `inflated_bytes`) of a pack",
+                self.limits.inflated_bytes,
+                self.inflated,
+            ));
         }
         Ok(())
     }

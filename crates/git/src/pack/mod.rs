@@ -18,10 +18,10 @@ use crate::limits::Limits;
 use crate::objects::{Object, Objects};
 use bytes::Bytes;
 use gix::objs::Kind;
-use gix::{ObjectId, oid};
+use gix::oid;
 use index::{Base, Entry};
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Mutex, PoisonError};
 
 /// Bytes of inflated objects kept from indexing, so that reading a small pack inflates each object once.
 const KEEP_BYTES: usize = 24 << 20;
@@ -37,25 +37,17 @@ pub(crate) struct Pack {
     /// Objects kept from indexing, by position in `entries`.
     kept: Vec<Option<Bytes>>,
     cache: Mutex<HashMap<u32, Bytes>>,
-    /// Where bases outside of a thin pack are.
-    outer: Option<Arc<dyn Objects + Send + Sync>>,
     limits: Limits,
     url: String,
 }
 
 impl Pack {
-    /// Checks and indexes the pack in `spool`. `outer` has the bases that a thin pack leaves out.
+    /// Checks and indexes the pack in `spool`.
     ///
     /// # Errors
     /// [`Error::Corrupt`] for anything that is not a whole pack, [`Error::Limit`], [`Error::Canceled`].
-    pub(crate) fn read(
-        spool: Spool,
-        outer: Option<Arc<dyn Objects + Send + Sync>>,
-        limits: &Limits,
-        url: &str,
-        interrupt: &Interrupt,
-    ) -> Result<Pack, Error> {
-        let parts = index::Indexer::new(&spool, outer.as_deref(), limits, url, interrupt, KEEP_BYTES).run()?;
+    pub(crate) fn read(spool: Spool, limits: &Limits, url: &str, interrupt: &Interrupt) -> Result<Pack, Error> {
+        let parts = index::Indexer::new(&spool, limits, url, interrupt, KEEP_BYTES).run()?;
         let mut by_id: Vec<u32> = (0..parts.entries.len() as u32).collect();
         by_id.sort_unstable_by_key(|&at| parts.entries[at as usize].id);
         Ok(Pack {
@@ -64,20 +56,9 @@ impl Pack {
             by_id,
             kept: parts.kept,
             cache: Mutex::default(),
-            outer,
             limits: limits.clone(),
             url: url.to_owned(),
         })
-    }
-
-    /// How many objects it holds.
-    pub(crate) fn len(&self) -> usize {
-        self.entries.len()
-    }
-
-    /// Bytes that it occupies.
-    pub(crate) fn bytes(&self) -> u64 {
-        self.spool.len()
     }
 
     /// The bytes it was read from.
@@ -110,25 +91,16 @@ impl Pack {
                     chain.push(at);
                     at = base;
                 }
-                Base::Outer(ref id) => {
-                    chain.push(at);
-                    let found = self.outer.as_ref().map(|it| it.find(id)).transpose()?.flatten();
-                    let missing = || self.corrupt(format!("base `{id}` of a delta is missing"));
-                    break found.ok_or_else(missing)?.data;
-                }
+                Base::Named(id) => return Err(self.corrupt(format!("base `{id}` of a delta is missing"))),
             }
         };
         while let Some(at) = chain.pop() {
             let instructions = self.raw(&self.entries[at as usize])?;
+            let applied = delta::apply(&data, &instructions, self.limits.object_bytes);
+            data = Bytes::from(applied.map_err(|it| self.corrupt(it))?);
+            // What is between a base and the object is likely to be wanted for the next object.
             if !chain.is_empty() {
-                data = Bytes::from(
-                    delta::apply(&data, &instructions, self.limits.object_bytes).map_err(|it| self.corrupt(it))?,
-                );
                 self.remember(at, &data);
-            } else {
-                data = Bytes::from(
-                    delta::apply(&data, &instructions, self.limits.object_bytes).map_err(|it| self.corrupt(it))?,
-                );
             }
         }
         Ok(data)
@@ -162,41 +134,6 @@ impl Objects for Pack {
         let Some(position) = self.position(id) else { return Ok(None) };
         let kind: Kind = self.entries[position as usize].kind;
         Ok(Some(Object { kind, data: self.inflate(position)? }))
-    }
-
-    fn origin(&self) -> &str {
-        &self.url
-    }
-}
-
-/// Several packs, the newest first.
-pub(crate) struct Packs {
-    packs: Vec<Arc<Pack>>,
-    url: String,
-}
-
-impl Packs {
-    pub(crate) fn new(packs: Vec<Arc<Pack>>, url: String) -> Self {
-        Packs { packs, url }
-    }
-
-    pub(crate) fn packs(&self) -> &[Arc<Pack>] {
-        &self.packs
-    }
-
-    pub(crate) fn contains(&self, id: &ObjectId) -> bool {
-        self.packs.iter().any(|pack| pack.position(id).is_some())
-    }
-}
-
-impl Objects for Packs {
-    fn find(&self, id: &oid) -> Result<Option<Object>, Error> {
-        for pack in &self.packs {
-            if let Some(object) = pack.find(id)? {
-                return Ok(Some(object));
-            }
-        }
-        Ok(None)
     }
 
     fn origin(&self) -> &str {

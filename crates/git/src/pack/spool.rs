@@ -43,7 +43,8 @@ impl Spool {
                 return Ok(());
             }
             // Unlinked from the start: a kill leaves nothing behind.
-            let mut file = tempfile::tempfile().map_err(|err| Error::io("creating a temporary file for a pack", &err))?;
+            let mut file =
+                tempfile::tempfile().map_err(|err| Error::io("creating a temporary file for a pack", &err))?;
             file.write_all(held).map_err(|err| Error::io("writing a pack to a temporary file", &err))?;
             self.store = Store::File(file);
         }

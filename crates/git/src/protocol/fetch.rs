@@ -16,20 +16,23 @@ const PROGRESS_BYTES: usize = 16 << 20;
 pub(crate) struct Wants {
     /// Objects wanted.
     pub ids: Vec<ObjectId>,
-    /// Commits that we have, with all their files but without their parents.
-    pub have: Vec<ObjectId>,
     /// Only the commits wanted, not their parents.
     pub shallow: bool,
     /// Only commits, no files; the server must know filters.
     pub commits_only: bool,
 }
 
-/// Fetches `wants` as one pack. There is no negotiation: what we have is said in one go.
+/// Fetches `wants` as one pack. There is no negotiation: we have nothing, and a
+/// commit alone is small.
 pub(crate) async fn fetch(connection: &mut Connection, wants: &Wants, limits: &Limits) -> Result<Spool, Error> {
     let v2 = connection.advert().v2;
     let body = if v2 { request_v2(connection, wants)? } else { request_v0(connection, wants)? };
     let packets = connection.request(body).await?;
-    if v2 { skip_to_pack_v2(packets).await? } else { skip_to_pack_v0(packets, wants.shallow).await? }
+    if v2 {
+        skip_to_pack_v2(packets).await?
+    } else {
+        skip_to_pack_v0(packets, wants.shallow).await?
+    }
     receive(packets, limits, v2).await
 }
 
@@ -44,23 +47,14 @@ fn request_v2(connection: &Connection, wants: &Wants) -> Result<Vec<u8>, Error> 
     body.extend_from_slice(b"0001");
     line(&mut body, "no-progress\n");
     line(&mut body, "ofs-delta\n");
-    if !wants.have.is_empty() {
-        line(&mut body, "thin-pack\n");
-    }
     for id in &wants.ids {
         line(&mut body, &format!("want {id}\n"));
-    }
-    for id in &wants.have {
-        line(&mut body, &format!("shallow {id}\n"));
     }
     if wants.shallow {
         line(&mut body, "deepen 1\n");
     }
     if wants.commits_only {
         line(&mut body, "filter tree:0\n");
-    }
-    for id in &wants.have {
-        line(&mut body, &format!("have {id}\n"));
     }
     line(&mut body, "done\n");
     body.extend_from_slice(b"0000");
@@ -81,7 +75,7 @@ fn request_v0(connection: &Connection, wants: &Wants) -> Result<Vec<u8>, Error> 
         return Err(unsupported("a server without shallow clones"));
     }
     // Azure DevOps answers only to those who claim multi_ack.
-    let known = ["multi_ack_detailed", "side-band-64k", "ofs-delta", "thin-pack", "no-progress", "filter"];
+    let known = ["multi_ack_detailed", "side-band-64k", "ofs-delta", "no-progress", "filter"];
     let mut capabilities: Vec<&str> = known.into_iter().filter(|it| advert.has(it)).collect();
     let agent = format!("agent={AGENT}");
     if advert.has("agent") {
@@ -92,9 +86,6 @@ fn request_v0(connection: &Connection, wants: &Wants) -> Result<Vec<u8>, Error> 
         let tail = if at == 0 { format!(" {}", capabilities.join(" ")) } else { String::new() };
         line(&mut body, &format!("want {id}{tail}\n"));
     }
-    for id in &wants.have {
-        line(&mut body, &format!("shallow {id}\n"));
-    }
     if wants.shallow {
         line(&mut body, "deepen 1\n");
     }
@@ -102,9 +93,6 @@ fn request_v0(connection: &Connection, wants: &Wants) -> Result<Vec<u8>, Error> 
         line(&mut body, "filter tree:0\n");
     }
     body.extend_from_slice(b"0000");
-    for id in &wants.have {
-        line(&mut body, &format!("have {id}\n"));
-    }
     line(&mut body, "done\n");
     Ok(body)
 }
@@ -118,7 +106,9 @@ async fn skip_to_pack_v2(packets: &mut Packets) -> Result<(), Error> {
                 b"packfile" => return Ok(()),
                 b"acknowledgments" | b"shallow-info" | b"wanted-refs" => heading = false,
                 other => {
-                    return Err(packets.protocol(format!("unknown section `{}`", peer_text(&other[..other.len().min(80)]))));
+                    return Err(
+                        packets.protocol(format!("unknown section `{}`", peer_text(&other[..other.len().min(80)])))
+                    );
                 }
             },
             Packet::Data(_) => {}

@@ -23,7 +23,7 @@ pub(crate) const AGENT: &str = concat!("sluice/", env!("CARGO_PKG_VERSION"));
 
 /// A conversation with one repository.
 pub(crate) enum Connection {
-    Http(HttpSession),
+    Http(Box<HttpSession>),
     Ssh(Box<SshSession>),
 }
 

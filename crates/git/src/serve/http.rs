@@ -31,7 +31,11 @@ const GRACE: Duration = Duration::from_secs(2);
 
 type Body = UnsyncBoxBody<Bytes, Infallible>;
 
-pub(super) async fn run(server: Arc<Server>, listener: TcpListener, shutdown: impl Future<Output = ()>) -> io::Result<()> {
+pub(super) async fn run(
+    server: Arc<Server>,
+    listener: TcpListener,
+    shutdown: impl Future<Output = ()>,
+) -> io::Result<()> {
     let graceful = GracefulShutdown::new();
     let mut shutdown = std::pin::pin!(shutdown);
     loop {
@@ -73,7 +77,9 @@ async fn answer(server: Arc<Server>, request: hyper::Request<Incoming>) -> Resul
         }
         let done = tokio::task::spawn_blocking(move || upload::advertisement(&source, version)).await;
         return Ok(match flat(done) {
-            Ok(body) => response(StatusCode::OK, "application/x-git-upload-pack-advertisement", Full::from(body).boxed_unsync()),
+            Ok(body) => {
+                response(StatusCode::OK, "application/x-git-upload-pack-advertisement", Full::from(body).boxed_unsync())
+            }
             Err(err) => text(StatusCode::INTERNAL_SERVER_ERROR, &err),
         });
     }

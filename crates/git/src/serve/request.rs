@@ -60,7 +60,8 @@ impl Request {
         if version == Version::Zero {
             return Ok(Request::Fetch(fetch(&lines, version)?));
         }
-        let arguments = lines.iter().position(|it| matches!(it, Line::Delimiter)).map_or(&[][..], |at| &lines[at + 1..]);
+        let arguments =
+            lines.iter().position(|it| matches!(it, Line::Delimiter)).map_or(&[][..], |at| &lines[at + 1..]);
         match lines.first() {
             Some(Line::Text("command=ls-refs")) => Ok(Request::ListRefs(list_refs(arguments))),
             Some(Line::Text("command=fetch")) => Ok(Request::Fetch(fetch(arguments, version)?)),

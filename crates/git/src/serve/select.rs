@@ -46,7 +46,8 @@ pub(super) fn select(objects: &dyn Objects, request: &Fetch) -> Result<Selection
                     if seen.insert(at) {
                         it.objects.push(at);
                     }
-                    let tag = TagRef::from_bytes(&object.data, HASH).map_err(|err| refused(objects, err.to_string()))?;
+                    let tag =
+                        TagRef::from_bytes(&object.data, HASH).map_err(|err| refused(objects, err.to_string()))?;
                     at = tag.target();
                 }
                 Kind::Commit => {

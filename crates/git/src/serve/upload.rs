@@ -20,7 +20,9 @@ pub(super) fn advertisement(source: &Source, version: Version) -> Result<Vec<u8>
     line(&mut out, "# service=git-upload-pack\n");
     out.extend_from_slice(b"0000");
     if version == Version::Two {
-        for text in ["version 2\n", &format!("agent={AGENT}\n"), "ls-refs=unborn\n", "fetch=shallow\n", "object-format=sha1\n"] {
+        for text in
+            ["version 2\n", &format!("agent={AGENT}\n"), "ls-refs=unborn\n", "fetch=shallow\n", "object-format=sha1\n"]
+        {
             line(&mut out, text);
         }
         out.extend_from_slice(b"0000");
@@ -64,7 +66,8 @@ pub(super) fn answer(source: &Source, request: &Request, out: &mut dyn Write) ->
 
 fn listing(refs: &RefList, request: &ListRefs) -> Vec<u8> {
     let mut out = Vec::new();
-    let wanted = |name: &str| request.prefixes.is_empty() || request.prefixes.iter().any(|it| name.starts_with(it.as_str()));
+    let wanted =
+        |name: &str| request.prefixes.is_empty() || request.prefixes.iter().any(|it| name.starts_with(it.as_str()));
     for (name, it) in refs.iter().filter(|(name, _)| wanted(name)) {
         let mut text = format!("{} {name}", it.id);
         if let Some(target) = it.target.as_ref().filter(|_| request.symrefs) {

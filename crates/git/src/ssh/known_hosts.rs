@@ -225,7 +225,8 @@ mod tests {
     fn hashed_hosts_are_found() {
         // RFC 2202, case 2.
         assert_eq!(
-            hmac_sha1(b"Jefe", b"what do ya want for nothing?").map(|it| gix::ObjectId::try_from(&it[..]).unwrap().to_string()),
+            hmac_sha1(b"Jefe", b"what do ya want for nothing?")
+                .map(|it| gix::ObjectId::try_from(&it[..]).unwrap().to_string()),
             Some("effcdf6ae5eb2fa2d27416d5f184df9c259a7c79".into())
         );
         let salt = STANDARD.encode([7u8; 20]);

@@ -157,7 +157,9 @@ impl client::Handler for Guard {
 fn private_key(url: &RemoteUrl, identity: &Secret, passphrase: Option<&Secret>) -> Result<PrivateKey, Error> {
     decode_secret_key(identity.expose(), passphrase.map(Secret::expose)).map_err(|err| {
         let reason = match err {
-            russh::keys::Error::KeyIsEncrypted => "`identity` is encrypted: give its passphrase as `password`".to_owned(),
+            russh::keys::Error::KeyIsEncrypted => {
+                "`identity` is encrypted: give its passphrase as `password`".to_owned()
+            }
             // What went wrong within may quote the key.
             _ if passphrase.is_some() => "`identity` is no private key, or `password` is not its passphrase".to_owned(),
             _ => "`identity` is no private key in OpenSSH, PEM or PKCS#8 format".to_owned(),
@@ -167,18 +169,15 @@ fn private_key(url: &RemoteUrl, identity: &Secret, passphrase: Option<&Secret>) 
 }
 
 /// Host key algorithms that `known_hosts` has keys for, and the configured key exchange.
-fn preferred(
-    url: &RemoteUrl,
-    hosts: &KnownHosts,
-    host: &str,
-    algorithms: &SshAlgorithms,
-) -> Result<Preferred, Error> {
+fn preferred(url: &RemoteUrl, hosts: &KnownHosts, host: &str, algorithms: &SshAlgorithms) -> Result<Preferred, Error> {
     let mut preferred = Preferred::DEFAULT;
     let refuse = |reason: String| Error::InvalidCredentials { url: url.to_string(), reason };
     if !algorithms.key_exchange.is_empty() {
         let mut names: Vec<kex::Name> = Vec::new();
         for name in &algorithms.key_exchange {
-            names.push(kex::Name::try_from(name.as_str()).map_err(|()| refuse(format!("unknown key exchange `{name}`")))?);
+            names.push(
+                kex::Name::try_from(name.as_str()).map_err(|()| refuse(format!("unknown key exchange `{name}`")))?,
+            );
         }
         // Not an exchange but the sign of the strict mode that defends against prefix truncation.
         names.push(kex::EXTENSION_OPENSSH_STRICT_KEX_AS_CLIENT);
@@ -199,7 +198,8 @@ fn preferred(
     }
     keys.retain(|key| known.iter().any(|it| same_type(it, key)));
     if keys.is_empty() {
-        let reason = "none of its key types in `known_hosts` is allowed by the configured host key algorithms".to_owned();
+        let reason =
+            "none of its key types in `known_hosts` is allowed by the configured host key algorithms".to_owned();
         return Err(Error::HostKey { host: host.to_owned(), reason });
     }
     preferred.key = Cow::Owned(keys);
@@ -246,7 +246,10 @@ fn bytes_of(
                     said.extend_from_slice(&data[..data.len().min(room)]);
                 }
                 ChannelMsg::Failure => {
-                    return Some((Err(std::io::Error::other("the server does not run git-upload-pack")), (input, stderr)));
+                    return Some((
+                        Err(std::io::Error::other("the server does not run git-upload-pack")),
+                        (input, stderr),
+                    ));
                 }
                 ChannelMsg::Close => return None,
                 _ => {}

@@ -37,7 +37,12 @@ async fn through(proxy: &Proxy, host: &str, port: u16) -> io::Result<TcpStream> 
     let default = if address.scheme().starts_with("socks5") { 1080 } else { 80 };
     let mut stream = match address.scheme() {
         "http" | "socks5" | "socks5h" => TcpStream::connect((at, address.port().unwrap_or(default))).await?,
-        other => return Err(refused(format!("a proxy of scheme `{}` is not supported over ssh", peer_text(other.as_bytes())))),
+        other => {
+            return Err(refused(format!(
+                "a proxy of scheme `{}` is not supported over ssh",
+                peer_text(other.as_bytes())
+            )));
+        }
     };
     if address.scheme() == "http" {
         http_connect(&mut stream, proxy, host, port).await?;

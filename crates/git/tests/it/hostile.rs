@@ -87,7 +87,20 @@ fn say(body: impl Into<Vec<u8>>) -> Act {
 
 #[tokio::test]
 async fn junk_for_an_advertisement_is_a_protocol_error() {
-    for junk in ["0001", "0002", "0003", "0004", "ffff", "fff5", "zzzz", "00", "0009abc", "<html>", "0008ab\n\x1b", "000eversion 3\n"] {
+    for junk in [
+        "0001",
+        "0002",
+        "0003",
+        "0004",
+        "ffff",
+        "fff5",
+        "zzzz",
+        "00",
+        "0009abc",
+        "<html>",
+        "0008ab\n\x1b",
+        "000eversion 3\n",
+    ] {
         let err = fetch(vec![say(junk)]).await;
         assert!(matches!(err, Error::Protocol { .. }), "{junk}: {err}");
     }
@@ -107,7 +120,9 @@ async fn what_a_server_says_is_escaped_and_cut() {
 
 #[tokio::test]
 async fn names_that_are_none_are_refused() {
-    for name in ["refs/heads/../../x", "refs/heads/a..b", "refs/heads/a.lock", "refs/heads/@{", "refs/heads/a\x1bb", "main", ""] {
+    for name in
+        ["refs/heads/../../x", "refs/heads/a..b", "refs/heads/a.lock", "refs/heads/@{", "refs/heads/a\x1bb", "main", ""]
+    {
         let refs = [packet(format!("{ID} {name}\n").as_bytes()), b"0000".to_vec()].concat();
         let err = fetch(vec![say(advert()), say(refs)]).await;
         assert!(matches!(err, Error::Protocol { .. }), "{name}: {err}");
@@ -190,10 +205,15 @@ async fn a_page_is_no_repository() {
         loop {
             let (mut stream, _) = listener.accept().await.unwrap();
             let _ = stream.read(&mut [0; 4096]).await;
-            let _ = stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: 6\r\n\r\n<html>").await;
+            let _ = stream
+                .write_all(b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: 6\r\n\r\n<html>")
+                .await;
         }
     });
     let remote = Client::default().remote(&url, Access::default(), Duration::from_secs(5)).unwrap();
     let err = remote.list_refs(&[], Freshness::Recent).await.unwrap_err();
-    assert!(matches!(&err, Error::Protocol { reason, .. } if reason.contains("no Git repository over smart HTTP")), "{err}");
+    assert!(
+        matches!(&err, Error::Protocol { reason, .. } if reason.contains("no Git repository over smart HTTP")),
+        "{err}"
+    );
 }

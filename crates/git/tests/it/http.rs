@@ -105,7 +105,8 @@ async fn a_commit_must_be_on_its_branch() {
         let lost = repository.git(&["commit-tree", "-m", "lost", "HEAD^{tree}"]);
         let httpd = Httpd::start(repository.parent(), Options { old, ..Options::default() }).await;
         let remote = anonymous(&httpd.url("repo.git"));
-        let commit = |id: &str, branch: Option<&str>| Reference::Commit { id: id.into(), branch: branch.map(str::to_owned) };
+        let commit =
+            |id: &str, branch: Option<&str>| Reference::Commit { id: id.into(), branch: branch.map(str::to_owned) };
         let revision = async |reference| fetch(&remote, reference).await.map(|it| it.resolved.revision());
         assert_eq!(revision(commit(&first, Some("main"))).await.unwrap(), format!("main@sha1:{first}"));
         assert_eq!(revision(commit(&second, Some("main"))).await.unwrap(), format!("main@sha1:{second}"));
@@ -129,7 +130,10 @@ async fn what_is_missing_is_named() {
         let httpd = Httpd::start(repository.parent(), Options { old, ..Options::default() }).await;
         let remote = anonymous(&httpd.url("repo.git"));
         let err = fetch(&remote, Reference::Branch("none".into())).await.unwrap_err().to_string();
-        assert!(err.contains("reference `refs/heads/none` not found") && err.contains("default branch is `main`"), "{err}");
+        assert!(
+            err.contains("reference `refs/heads/none` not found") && err.contains("default branch is `main`"),
+            "{err}"
+        );
         let err = fetch(&anonymous(&httpd.url("other.git")), main_branch()).await.unwrap_err();
         assert!(matches!(err, Error::RepositoryNotFound { .. }), "{err}");
         let empty = Repository::new();
@@ -174,14 +178,20 @@ async fn credentials_are_sent_and_checked() {
     let url = httpd.url("repo.git");
     fetch(&remote(&url, basic("me", "secret")), main_branch()).await.unwrap();
     let inline = url.replace("localhost", "me:secret@localhost");
-    fetch(&remote(&inline, Access { plain_http: PlainHttp::WithCredentials, ..Access::default() }), main_branch()).await.unwrap();
+    fetch(&remote(&inline, Access { plain_http: PlainHttp::WithCredentials, ..Access::default() }), main_branch())
+        .await
+        .unwrap();
     let err = fetch(&remote(&url, basic("me", "wrong-password")), main_branch()).await.unwrap_err();
     assert!(err.is_authentication() && !err.to_string().contains("wrong-password"), "{err}");
     let err = fetch(&anonymous(&url), main_branch()).await.unwrap_err();
     assert!(err.is_authentication() && err.to_string().contains("secretRef"), "{err}");
     let options = Options { authorization: Some("Bearer token".into()), ..Options::default() };
     let httpd = Httpd::start(repository.parent(), options).await;
-    let bearer = Access { credentials: Credentials::Bearer("token".into()), plain_http: PlainHttp::WithCredentials, ..Access::default() };
+    let bearer = Access {
+        credentials: Credentials::Bearer("token".into()),
+        plain_http: PlainHttp::WithCredentials,
+        ..Access::default()
+    };
     fetch(&remote(&httpd.url("repo.git"), bearer), main_branch()).await.unwrap();
 }
 
@@ -271,7 +281,10 @@ async fn tls_trusts_the_given_authority_and_shows_the_client_certificate() {
         let err = fetch(&remote(&url, access), main_branch()).await.unwrap_err();
         assert!(matches!(err, Error::Connection { .. }), "{err}");
     }
-    for tls in [Tls { ca: Some("junk".into()), client: None }, Tls { ca: None, client: Some(ClientCertificate { certificate: "junk".into(), key: "canary".into() }) }] {
+    for tls in [
+        Tls { ca: Some("junk".into()), client: None },
+        Tls { ca: None, client: Some(ClientCertificate { certificate: "junk".into(), key: "canary".into() }) },
+    ] {
         let err = fetch(&remote(&url, Access { tls, ..Access::default() }), main_branch()).await.unwrap_err();
         assert!(matches!(err, Error::InvalidCredentials { .. }) && !err.to_string().contains("canary"), "{err}");
     }
@@ -311,7 +324,8 @@ impl Pki {
         let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider.clone()).build().unwrap();
         let builder = ServerConfig::builder_with_provider(provider).with_safe_default_protocol_versions().unwrap();
         let key = PrivateKeyDer::from_pem_slice(self.server.1.as_bytes()).unwrap();
-        let config = builder.with_client_cert_verifier(verifier).with_single_cert(vec![certificate(&self.server.0)], key);
+        let config =
+            builder.with_client_cert_verifier(verifier).with_single_cert(vec![certificate(&self.server.0)], key);
         Arc::new(config.unwrap())
     }
 }

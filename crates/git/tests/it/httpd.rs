@@ -49,7 +49,8 @@ impl Httpd {
                 let (stream, _) = listener.accept().await.unwrap();
                 let (root, log, options, acceptor) = (root.clone(), log.clone(), options.clone(), acceptor.clone());
                 tokio::spawn(async move {
-                    let service = service_fn(move |request| answer(request, root.clone(), log.clone(), options.clone()));
+                    let service =
+                        service_fn(move |request| answer(request, root.clone(), log.clone(), options.clone()));
                     let builder = Builder::new(TokioExecutor::new());
                     match acceptor {
                         None => drop(builder.serve_connection(TokioIo::new(stream), service).await),

@@ -47,7 +47,9 @@ fn revisions_are_written_as_git_has_them() {
     repository.write("new", "x");
     let second = repository.commit("Second");
     let local = LocalRepository::open(&repository.path()).unwrap();
-    for (spec, want) in [("HEAD", &second), ("main", &second), ("HEAD~1", &first), ("v1", &first), (&first[..8], &first)] {
+    for (spec, want) in
+        [("HEAD", &second), ("main", &second), ("HEAD~1", &first), ("v1", &first), (&first[..8], &first)]
+    {
         assert_eq!(local.resolve(spec).unwrap().to_string(), *want, "{spec}");
     }
     let (commit, tree) = local.tree("HEAD", &Limits::default()).unwrap();

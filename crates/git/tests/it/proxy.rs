@@ -20,7 +20,11 @@ pub async fn start(user: &'static str, password: &'static str) -> u16 {
 async fn serve(mut stream: TcpStream, user: &str, password: &str) -> std::io::Result<()> {
     let mut first = [0];
     stream.peek(&mut first).await?;
-    let target = if first[0] == 5 { socks5(&mut stream, user, password).await? } else { connect(&mut stream, user, password).await? };
+    let target = if first[0] == 5 {
+        socks5(&mut stream, user, password).await?
+    } else {
+        connect(&mut stream, user, password).await?
+    };
     if let Some(target) = target {
         let mut server = TcpStream::connect(target).await?;
         tokio::io::copy_bidirectional(&mut stream, &mut server).await?;

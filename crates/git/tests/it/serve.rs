@@ -147,7 +147,9 @@ async fn junk_is_answered_and_nothing_else_is_reached() {
         let response = request.body(body.to_owned()).send().await.unwrap();
         (response.status().as_u16(), response.text().await.unwrap())
     };
-    for junk in ["", "junk", "0000", "0014command=ls-refs", "0011command=push0000", "0012command=fetch\n0001000bwant x\n0000"] {
+    for junk in
+        ["", "junk", "0000", "0014command=ls-refs", "0011command=push0000", "0012command=fetch\n0001000bwant x\n0000"]
+    {
         assert_eq!(post(junk).await.0, 400, "{junk}");
     }
     let want = format!("0012command=fetch\n00010032want {}\n0009done\n0000", "1".repeat(40));

@@ -54,7 +54,8 @@ impl Sshd {
         );
         std::fs::write(path("config"), config).unwrap();
         std::fs::write(path("authorized"), "").unwrap();
-        let child = Command::new(program).args(["-D", "-e", "-f", &path("config")]).stderr(Stdio::null()).spawn().unwrap();
+        let child =
+            Command::new(program).args(["-D", "-e", "-f", &path("config")]).stderr(Stdio::null()).spawn().unwrap();
         let it = Sshd { child, port, dir };
         for _ in 0..200 {
             if tokio::net::TcpStream::connect(("127.0.0.1", port)).await.is_ok() {
@@ -158,7 +159,10 @@ async fn keys_that_do_not_fit_are_told_apart() {
     let err = fetch(&url, "junk", None, &known).await.unwrap_err();
     assert!(matches!(err, Error::InvalidCredentials { .. }), "{err}");
     let err = fetch(&url, &stranger, None, &known).await.unwrap_err();
-    assert!(matches!(&err, Error::AuthenticationFailed { reason, .. } if reason.contains("does not accept key SHA256:")), "{err}");
+    assert!(
+        matches!(&err, Error::AuthenticationFailed { reason, .. } if reason.contains("does not accept key SHA256:")),
+        "{err}"
+    );
 }
 
 #[tokio::test]
