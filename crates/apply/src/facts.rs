@@ -56,9 +56,17 @@ fn by_hand(entry: &ManagedFieldsEntry) -> bool {
 
 type Texts = BTreeMap<String, String>;
 
+/// Kubernetes' own controllers number their rollouts with these; no manifest has a say in them.
+const NUMBERING: &str = "deployment.kubernetes.io/";
+
 fn digest(annotations: Option<&Texts>, labels: Option<&Texts>) -> u64 {
     let mut hasher = DefaultHasher::new();
-    (annotations.filter(|it| !it.is_empty()), labels.filter(|it| !it.is_empty())).hash(&mut hasher);
+    for (key, value) in annotations.into_iter().flatten().filter(|(key, _)| !key.starts_with(NUMBERING)) {
+        ("annotation", key, value).hash(&mut hasher);
+    }
+    for (key, value) in labels.into_iter().flatten() {
+        ("label", key, value).hash(&mut hasher);
+    }
     hasher.finish()
 }
 
@@ -103,6 +111,8 @@ mod tests {
         same(it.clone(), json!({"uid": "u", "generation": 2, "resourceVersion": "6", "labels": {"a": "b"}}), false);
         same(it.clone(), json!({"uid": "v", "generation": 1, "resourceVersion": "5", "labels": {"a": "b"}}), false);
         same(it, json!({"uid": "u", "generation": 1, "resourceVersion": "6", "labels": {"a": "c"}}), false);
+        let numbered = json!({"uid": "u", "generation": 1, "annotations": {"deployment.kubernetes.io/revision": "2"}});
+        same(json!({"uid": "u", "generation": 1}), numbered, true);
         same(json!({"uid": "u", "resourceVersion": "5"}), json!({"uid": "u", "resourceVersion": "6"}), false);
     }
 

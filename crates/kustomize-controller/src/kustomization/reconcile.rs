@@ -296,8 +296,21 @@ impl<'a> Pass<'a> {
             }
             // Nothing is written on the way out: Ready must not say what was not found.
             Err(Failure::Stopped) => Requeue::Never,
+            // An object was changed by somebody: it is put right, and the wait goes on.
+            Err(Failure::Superseded(_)) if !self.is_superseded().await => Requeue::After(Duration::ZERO),
             Err(failure) => self.failed(generation, failure, waited).await,
         }
+    }
+
+    /// Whether there is another revision or specification than this pass is about, or somebody asked for a pass.
+    async fn is_superseded(&self) -> bool {
+        let Some(now) = self.ctx.kustomizations.get(&self.key) else { return true };
+        let artifact = source::artifact(&now, self.ctx).await;
+        let requested = |it: &Kustomization| it.metadata.annotations.as_ref().and_then(|it| it.get(REQUESTED_AT)).cloned();
+        artifact.map_or(true, |it| it.revision != self.revision)
+            || now.metadata.generation != self.object.metadata.generation
+            || requested(&now) != requested(&self.object)
+            || now.metadata.deletion_timestamp.is_some()
     }
 
     async fn succeeded(&mut self, generation: i64, news: bool) -> Requeue {
