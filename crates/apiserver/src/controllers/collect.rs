@@ -17,10 +17,6 @@ type Place = (Slot, String);
 pub struct Slots {
     /// Namespaces.
     pub namespaces: Slot,
-    /// ServiceAccounts.
-    pub service_accounts: Slot,
-    /// ConfigMaps.
-    pub config_maps: Slot,
     /// Secrets.
     pub secrets: Slot,
     /// CustomResourceDefinitions.
@@ -48,8 +44,6 @@ impl Graph {
         let slot = |name: &str| core.store.slot(name);
         let slots = Slots {
             namespaces: slot("namespaces."),
-            service_accounts: slot("serviceaccounts."),
-            config_maps: slot("configmaps."),
             secrets: slot("secrets."),
             definitions: slot("customresourcedefinitions.apiextensions.k8s.io"),
             cluster_roles: slot("clusterroles.rbac.authorization.k8s.io"),
@@ -114,11 +108,6 @@ impl Graph {
         } else {
             self.add(event.slot, &event.object);
         }
-    }
-
-    /// Looks at every owner and dependent once, as after a start.
-    pub fn sweep(&mut self, core: &Core) {
-        self.work(core);
     }
 
     /// Does what events have made due.

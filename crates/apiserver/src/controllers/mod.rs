@@ -7,7 +7,9 @@ mod collect;
 mod namespaces;
 mod tokens;
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
@@ -17,52 +19,78 @@ use crate::store::{Change, Event};
 
 pub use namespaces::bootstrap;
 
+/// A token Secret is filled this long after it is made: clients of the real server see it empty first, too.
+const TOKEN_AFTER: Duration = Duration::from_millis(100);
+
 /// Runs until `stop` is cancelled.
 pub async fn run(core: Arc<Core>, stop: CancellationToken) {
     let mut events = core.store.tap();
     let mut graph = collect::Graph::read(&core);
     namespaces::complete_all(&core);
-    graph.sweep(&core);
+    graph.work(&core);
     crd::clean_up(&core);
+    let mut due = Due::default();
     loop {
         let event = tokio::select! {
             event = events.recv() => event,
             () = stop.cancelled() => return,
         };
         let Some(event) = event else { return };
-        react(&core, &mut graph, &event);
+        note(&core, &mut graph, &mut due, &event);
         // Everything that waits is taken in before work begins, so that a burst costs one pass.
         while let Ok(event) = events.try_recv() {
-            react(&core, &mut graph, &event);
+            note(&core, &mut graph, &mut due, &event);
         }
+        due.work(&core);
         graph.work(&core);
+        // A long series of work must not keep other tasks of this thread waiting.
+        tokio::task::yield_now().await;
     }
 }
 
-fn react(core: &Arc<Core>, graph: &mut collect::Graph, event: &Event) {
+/// What events have made due.
+#[derive(Default)]
+struct Due {
+    /// Namespaces that are new, changed, or have lost something.
+    namespaces: BTreeSet<String>,
+    /// Whether a definition may have come to its end.
+    definitions: bool,
+    /// Whether aggregated roles may have changed.
+    roles: bool,
+}
+
+impl Due {
+    fn work(&mut self, core: &Core) {
+        for namespace in std::mem::take(&mut self.namespaces) {
+            namespaces::look_at(core, &namespace);
+        }
+        if std::mem::take(&mut self.definitions) {
+            crd::clean_up(core);
+        }
+        if std::mem::take(&mut self.roles) {
+            namespaces::aggregate(core);
+        }
+    }
+}
+
+fn note(core: &Arc<Core>, graph: &mut collect::Graph, due: &mut Due, event: &Event) {
     graph.note(event);
     let slots = graph.slots();
-    if event.slot == slots.namespaces && event.change != Change::Deleted {
-        namespaces::changed(core, &event.object);
+    let (slot, object) = (event.slot, &event.object);
+    let gone = event.change == Change::Deleted;
+    if slot == slots.namespaces && !gone {
+        due.namespaces.insert(object.name().to_owned());
     }
-    if event.change == Change::Deleted && !event.object.namespace().is_empty() {
-        namespaces::content_gone(core, event.object.namespace());
-        if event.slot == slots.service_accounts || event.slot == slots.config_maps {
-            namespaces::restore(core, event.object.namespace());
-        }
-    } else if event.object.is_deleting() && !event.object.namespace().is_empty() {
-        namespaces::content_gone(core, event.object.namespace());
+    if !object.namespace().is_empty() && (gone || object.is_deleting()) {
+        due.namespaces.insert(object.namespace().to_owned());
     }
-    if event.slot == slots.secrets && event.change != Change::Deleted {
-        tokens::fill(core, &event.object);
-    }
-    if event.slot == slots.definitions && event.object.is_deleting() {
-        crd::clean_up(core);
-    }
-    if graph.is_custom(core, event.slot) && event.change == Change::Deleted {
-        crd::clean_up(core);
-    }
-    if event.slot == slots.cluster_roles && event.change != Change::Deleted {
-        namespaces::aggregate(core);
+    due.definitions |= slot == slots.definitions && object.is_deleting() || gone && graph.is_custom(core, slot);
+    due.roles |= slot == slots.cluster_roles && !gone;
+    if slot == slots.secrets && !gone && tokens::lacks_token(core, object) {
+        let (core, object) = (core.clone(), object.clone());
+        tokio::spawn(async move {
+            tokio::time::sleep(TOKEN_AFTER).await;
+            tokens::fill(&core, object.key());
+        });
     }
 }

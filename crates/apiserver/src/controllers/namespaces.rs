@@ -9,7 +9,7 @@ use crate::kinds::Served;
 use crate::rbac;
 use crate::rest::body::Body;
 use crate::rest::{self, DeleteOptions, meta};
-use crate::store::{Draft, Object};
+use crate::store::Draft;
 
 const ALWAYS: &[&str] = &["default", "kube-system", "kube-public", "kube-node-lease"];
 
@@ -94,32 +94,17 @@ pub fn aggregate(core: &Core) {
 pub fn complete_all(core: &Core) {
     let slot = core.store.slot("namespaces.");
     for object in core.store.all(slot, "").objects {
-        changed(core, &object);
+        look_at(core, object.name());
     }
 }
 
-/// A namespace is new, or changed.
-pub fn changed(core: &Core, object: &Object) {
-    if object.is_deleting() {
-        end(core, object.name());
-    } else {
-        complete(core, object.name());
-    }
-}
-
-/// Something of a namespace is gone or going: if the namespace is ending, it may have come to its end.
-pub fn content_gone(core: &Core, namespace: &str) {
+/// A namespace is new or changed, or something of it is gone: completes it, or brings it nearer to its end.
+pub fn look_at(core: &Core, name: &str) {
     let slot = core.store.slot("namespaces.");
-    if core.store.get(slot, namespace).is_some_and(|n| n.is_deleting()) {
-        end(core, namespace);
-    }
-}
-
-/// Puts back what every namespace has.
-pub fn restore(core: &Core, namespace: &str) {
-    let slot = core.store.slot("namespaces.");
-    if core.store.get(slot, namespace).is_some_and(|n| !n.is_deleting()) {
-        complete(core, namespace);
+    match core.store.get(slot, name) {
+        Some(namespace) if namespace.is_deleting() => end(core, name),
+        Some(_) => complete(core, name),
+        None => {}
     }
 }
 

@@ -11,11 +11,20 @@ use crate::store::{Draft, Object};
 
 const TYPE: &str = "kubernetes.io/service-account-token";
 
+/// Whether a Secret is to hold a token and has none yet.
+pub fn lacks_token(core: &Core, object: &Object) -> bool {
+    let kinds = core.kinds();
+    let Some(secrets) = kinds.of_plural("", "secrets") else { return false };
+    let value = secrets.value(object);
+    value["type"] == TYPE && value["data"]["token"].is_null()
+}
+
 /// Fills a token Secret that has none yet; deletes one whose account does not exist.
-pub fn fill(core: &Core, object: &Object) {
+pub fn fill(core: &Core, key: &str) {
     let kinds = core.kinds();
     let Some(secrets) = kinds.of_plural("", "secrets") else { return };
-    let mut value = secrets.value(object);
+    let Some(object) = core.store.get(secrets.resource.slot, key) else { return };
+    let mut value = secrets.value(&object);
     if value["type"] != TYPE || !value["data"]["token"].is_null() {
         return;
     }

@@ -26,6 +26,69 @@ async fn writes_survive_a_restart_and_clients_stay_known() {
     assert_eq!(client.get(&format!("{CONFIG_MAPS}/kept")).await, (200, made));
 }
 
+/// Runs a server in `SLUICE_TEST_DIRECTORY` until it is killed; no test of its own.
+#[tokio::test(flavor = "multi_thread")]
+async fn server_to_be_killed() {
+    let Some(directory) = std::env::var_os("SLUICE_TEST_DIRECTORY").map(std::path::PathBuf::from) else { return };
+    let data_dir = Some(directory.join("data"));
+    let client = Client::with(Config { data_dir, simulate: false, ..Config::default() }).await;
+    std::fs::write(directory.join("url.new"), client.server.url()).unwrap();
+    std::fs::rename(directory.join("url.new"), directory.join("url")).unwrap();
+    std::future::pending::<()>().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_acknowledged_write_is_lost_when_the_server_is_killed() {
+    let directory = tempfile::tempdir().unwrap();
+    let http = reqwest::Client::builder().tls_danger_accept_invalid_certs(true).no_proxy().build().unwrap();
+    let mut acknowledged = Vec::new();
+    for round in 0..8 {
+        let mut child = std::process::Command::new(std::env::current_exe().unwrap())
+            .args(["--exact", "facts::server_to_be_killed", "--nocapture"])
+            .env("SLUICE_TEST_DIRECTORY", directory.path())
+            .stdout(std::process::Stdio::null())
+            .stderr(std::process::Stdio::null())
+            .spawn()
+            .unwrap();
+        let file = directory.path().join("url");
+        let url = loop {
+            match std::fs::read_to_string(&file) {
+                Ok(url) => break url,
+                Err(_) => tokio::time::sleep(std::time::Duration::from_millis(5)).await,
+            }
+        };
+        std::fs::remove_file(&file).unwrap();
+        let get = http.get(format!("{url}{CONFIG_MAPS}")).bearer_auth(crate::client::ADMIN);
+        let list: Value = get.send().await.unwrap().json().await.unwrap();
+        let names: Vec<&str> =
+            list["items"].as_array().unwrap().iter().map(|i| i["metadata"]["name"].as_str().unwrap()).collect();
+        for name in &acknowledged {
+            assert!(names.contains(&String::as_str(name)), "round {round}: {name} is lost");
+        }
+        // Somebody writes until the server is gone.
+        let writer = tokio::spawn({
+            let (http, url) = (http.clone(), url.clone());
+            async move {
+                let mut done = Vec::new();
+                for n in 0.. {
+                    let name = format!("r{round}-{n}");
+                    let post = http.post(format!("{url}{CONFIG_MAPS}")).bearer_auth(crate::client::ADMIN);
+                    match post.json(&config_map(&name, "1")).send().await {
+                        Ok(answer) if answer.status() == 201 => done.push(name),
+                        _ => break,
+                    }
+                }
+                done
+            }
+        });
+        tokio::time::sleep(std::time::Duration::from_millis(20 + 13 * round)).await;
+        child.kill().unwrap();
+        child.wait().unwrap();
+        acknowledged.extend(writer.await.unwrap());
+    }
+    assert!(acknowledged.len() > 8, "the writer did write");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn an_old_version_is_gone_and_pages_stay_consistent() {
     let config = {
