@@ -28,7 +28,7 @@ impl Repository {
         it.write("base/deployment.yaml", "kind: Deployment\n");
         it.write("overlays/production/kustomization.yaml", "resources: [../../base]\n");
         it.write("run.sh", "#!/bin/sh\n");
-        std::process::Command::new("chmod").arg("+x").arg(it.path().join("run.sh")).status().unwrap();
+        Command::new("chmod").arg("+x").arg(it.path().join("run.sh")).status().unwrap();
         std::os::unix::fs::symlink("../outside", it.path().join("link")).unwrap();
         it.commit("First");
         it

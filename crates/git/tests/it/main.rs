@@ -1,5 +1,7 @@
 //! Against real servers: `git http-backend`, `sshd`, repositories on disk. Git's own program makes the fixtures.
 
+#![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a test ends where something is not as it must be")]
+
 mod fixture;
 mod hostile;
 mod http;
