@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
-use sluice_apiserver::{Config, User, start};
+use sluice_apiserver::{Config, PatchKind, User, start};
 
 const TOKEN: &str = "load";
 const MAPS: &str = "/api/v1/namespaces/default/configmaps";
@@ -38,6 +38,16 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     .await;
     say("server-side apply of a Deployment", begun.elapsed(), 5000);
 
+    let local = server.local();
+    let deployments = local.kind("apps", "v1", "deployments")?;
+    let begun = Instant::now();
+    for n in 0..2000 {
+        let name = format!("d{}", n % 100);
+        let body = deployment(n % 100, n + 10_000);
+        local.as_manager("load").patch(&deployments, "default", &name, PatchKind::Apply, &body)?;
+    }
+    say("server-side apply in process", begun.elapsed(), 2000);
+
     for (name, accept) in [
         ("list of 5,000", "application/json"),
         ("list of 5,000, metadata only", "application/json;as=PartialObjectMetadataList;v=v1;g=meta.k8s.io"),
@@ -51,7 +61,6 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     }
     say_memory("with 5,000 ConfigMaps");
 
-    let local = server.local();
     let kind = local.kind("", "v1", "configmaps")?;
     let before = memory();
     let (mut bytes, count) = (0, 20_000u64);

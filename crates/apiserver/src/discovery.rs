@@ -10,14 +10,18 @@ use crate::error::ApiError;
 use crate::kinds::{Kinds, Served};
 use crate::respond::Reply;
 
+mod aggregated;
+
 /// Answers `/api`, `/apis`, `/api/v1`, `/apis/GROUP` and `/apis/GROUP/VERSION`.
 ///
 /// # Errors
 /// 404 for a group or version that is not served.
 pub fn handle(core: &Core, path: &str, headers: &HeaderMap) -> Result<Reply, ApiError> {
-    let _ = headers;
     let kinds = core.kinds();
     let parts: Vec<&str> = path.trim_matches('/').split('/').collect();
+    if matches!(parts.as_slice(), ["api" | "apis"]) && wants_aggregated(headers) {
+        return Ok(aggregated::reply(&kinds, parts[0] == "api"));
+    }
     let body = match parts.as_slice() {
         ["api"] => json!({
             "kind": "APIVersions",
@@ -33,17 +37,47 @@ pub fn handle(core: &Core, path: &str, headers: &HeaderMap) -> Result<Reply, Api
         ["api", version] => resources(&kinds, "", version)?,
         ["apis", group] => {
             if !kinds.all().iter().any(|s| s.resource.group == *group) {
-                return Err(ApiError::no_such_path());
+                return Ok(Reply::text(404, "404 page not found\n"));
             }
             let mut value = group_value(&kinds, group);
             value["kind"] = "APIGroup".into();
             value["apiVersion"] = "v1".into();
             value
         }
+        ["apis", group, version]
+            if !kinds.all().iter().any(|s| s.resource.group == *group && s.version == *version) =>
+        {
+            return Ok(Reply::text(404, "404 page not found\n"));
+        }
         ["apis", group, version] => resources(&kinds, group, version)?,
         _ => return Err(ApiError::no_such_path()),
     };
     Ok(Reply::json(200, &body))
+}
+
+/// Whether `Accept` prefers the aggregated form: it stands before plain JSON, or plain JSON is not asked for.
+fn wants_aggregated(headers: &HeaderMap) -> bool {
+    let text = headers.get_all(http::header::ACCEPT).iter().filter_map(|value| value.to_str().ok());
+    text.flat_map(|text| text.split(',')).find_map(|range| {
+        let mut parts = range.split(';').map(str::trim);
+        if !matches!(parts.next(), Some("application/json" | "*/*" | "application/*")) {
+            return None;
+        }
+        let all: Vec<&str> = parts.filter(|part| !part.starts_with("q=")).collect();
+        if all.is_empty() {
+            return Some(false);
+        }
+        let has = |part: &str| all.contains(&part);
+        (has("as=APIGroupDiscoveryList") && has("g=apidiscovery.k8s.io") && has("v=v2")).then_some(true)
+    }) == Some(true)
+}
+
+/// Verbs in the order the real server lists them, which for custom resources is none.
+fn verbs(served: &Served) -> Vec<&str> {
+    match served.custom {
+        Some(_) => vec!["delete", "deletecollection", "get", "list", "patch", "create", "update", "watch"],
+        None => served.verbs.iter().map(String::as_str).collect(),
+    }
 }
 
 fn group_value(kinds: &Kinds, group: &str) -> Value {
@@ -89,7 +123,7 @@ fn resources(kinds: &Kinds, group: &str, version: &str) -> Result<Value, ApiErro
             "singularName": resource.singular,
             "namespaced": resource.namespaced,
             "kind": resource.kind,
-            "verbs": served.verbs,
+            "verbs": verbs(served),
         });
         if !resource.short_names.is_empty() {
             entry["shortNames"] = resource.short_names.clone().into();

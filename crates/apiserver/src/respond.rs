@@ -155,13 +155,9 @@ pub fn include_object(text: Option<&str>) -> Result<Include, ApiError> {
         Some("None") => Include::None,
         Some("Object") => Include::Object,
         Some(other) => {
-            let error = crate::field::FieldError::not_supported(
-                "includeObject",
-                &other.into(),
-                &["Metadata", "None", "Object"],
-            );
-            let what = crate::error::Plural { group: "meta.k8s.io", name: "TableOptions" };
-            return Err(ApiError::invalid(what, "", &[error]));
+            let detail = "must be 'Metadata', 'Object', 'None', or empty";
+            let error = crate::field::FieldError::invalid("includeObject", &other.into(), detail);
+            return Err(ApiError::bad_request(format!("Unable to convert to Table as requested: {error}")));
         }
     })
 }

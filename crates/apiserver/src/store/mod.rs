@@ -122,6 +122,8 @@ struct Inner {
 
 #[derive(Default)]
 struct Contents {
+    /// `plural.group`, as the log names it.
+    resource: Box<str>,
     objects: BTreeSet<Entry>,
     history: VecDeque<Arc<Event>>,
     history_bytes: usize,
@@ -242,21 +244,17 @@ impl Store {
         if let Some(slot) = self.names.read().unwrap_or_else(PoisonError::into_inner).get(resource) {
             return *slot;
         }
+        // Objects are locked before names, here as everywhere.
+        let mut inner = self.write();
         let mut names = self.names.write().unwrap_or_else(PoisonError::into_inner);
         if let Some(slot) = names.get(resource) {
             return *slot;
         }
-        let mut inner = self.write();
         let slot = Slot(inner.slots.len());
         let floor = inner.version;
-        inner.slots.push(Contents { floor, ..Contents::default() });
+        inner.slots.push(Contents { resource: resource.into(), floor, ..Contents::default() });
         names.insert(resource.to_owned(), slot);
         slot
-    }
-
-    fn resource(&self, slot: Slot) -> String {
-        let names = self.names.read().unwrap_or_else(PoisonError::into_inner);
-        names.iter().find(|(_, s)| **s == slot).map(|(name, _)| name.clone()).unwrap_or_default()
     }
 
     /// The version of the last write.
@@ -410,8 +408,8 @@ impl Store {
         before: Option<Arc<Object>>,
     ) -> Result<(), WriteError> {
         if let Some(mut log) = self.log() {
-            let resource = self.resource(slot);
-            log.append(&resource, change != Change::Deleted, &object).map_err(|e| WriteError::Disk(e.to_string()))?;
+            log.append(&inner.slots[slot.0].resource, change != Change::Deleted, &object)
+                .map_err(|e| WriteError::Disk(e.to_string()))?;
         }
         inner.version = object.version();
         let contents = &mut inner.slots[slot.0];
@@ -504,11 +502,7 @@ impl Store {
         if !log.worth_compacting(live) {
             return Ok(());
         }
-        let names = self.names.read().unwrap_or_else(PoisonError::into_inner);
-        let by_slot: BTreeMap<Slot, &String> = names.iter().map(|(name, slot)| (*slot, name)).collect();
-        let objects = by_slot
-            .into_iter()
-            .flat_map(|(slot, name)| inner.slots[slot.0].objects.iter().map(move |e| (name.as_str(), &*e.0)));
+        let objects = inner.slots.iter().flat_map(|c| c.objects.iter().map(|e| (&*c.resource, &*e.0)));
         log.rewrite(inner.version, objects)
     }
 }
