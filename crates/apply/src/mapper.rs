@@ -36,7 +36,7 @@ impl Mapper {
     /// When the server cannot be asked.
     pub async fn resolve(&self, gvk: &GroupVersionKind) -> Result<Option<Mapped>, kube::Error> {
         if let Some(kind) = builtin().kind(gvk) {
-            return Ok(Some(mapped(gvk, &kind.plural, kind.namespaced)));
+            return Ok(Some(mapped(gvk, kind.plural, kind.namespaced)));
         }
         if let Some(known) = self.known.read().unwrap_or_else(PoisonError::into_inner).get(gvk) {
             return Ok(Some(known.clone()));

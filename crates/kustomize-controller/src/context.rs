@@ -75,7 +75,6 @@ pub struct Memo {
 
 impl Shared {
     /// The context of a controller.
-    #[must_use]
     ///
     /// # Errors
     /// When no HTTP client can be set up.

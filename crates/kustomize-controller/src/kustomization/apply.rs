@@ -1,5 +1,7 @@
 //! From built objects to objects that can be applied: labelled, normalised, refused when they must not leave here.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
 use sluice_api::kustomize::Kustomization;
 use sluice_apply::{Owner, normalize};
@@ -28,7 +30,7 @@ pub fn prepare(object: &Kustomization, built: &[Value]) -> Result<Vec<Value>, Fa
     let mut prepared = Vec::with_capacity(built.len());
     for built in built {
         let mut it = built.clone();
-        if kind(&it) == "Secret" && it.get("sops").is_some() {
+        if is_encrypted(&it, object.spec.decryption.is_some()) {
             encrypted.push(format!("{}/{}/{}", kind(&it), namespace(&it), name(&it)));
         }
         let dropped = normalize(&mut it);
@@ -46,10 +48,25 @@ pub fn prepare(object: &Kustomization, built: &[Value]) -> Result<Vec<Value>, Fa
     if encrypted.is_empty() {
         return Ok(prepared);
     }
-    Err(Failure::Reconciliation(format!(
-        "{} is SOPS encrypted, configuring decryption is required for this secret to be reconciled",
-        encrypted.join(", ")
-    )))
+    let advice = match object.spec.decryption {
+        Some(_) => "spec.decryption is not supported yet, so it is not applied",
+        None => "configuring decryption is required for this secret to be reconciled",
+    };
+    Err(Failure::Reconciliation(format!("{} is SOPS encrypted, {advice}", encrypted.join(", "))))
+}
+
+/// Whether an object is, or holds, what SOPS encrypted. Without `spec.decryption` only Secrets are looked at, as in
+/// Flux: other kinds may carry a field of that name.
+fn is_encrypted(object: &Value, decryption: bool) -> bool {
+    let values = || object.get("data").and_then(Value::as_object).into_iter().flatten();
+    let holds = |value: &Value| {
+        let decoded = value.as_str().and_then(|text| STANDARD.decode(text).ok()).unwrap_or_default();
+        String::from_utf8_lossy(&decoded).contains("ENC[AES256_GCM,")
+    };
+    match kind(object) {
+        "Secret" => object.get("sops").is_some() || (decryption && values().any(|(_, value)| holds(value))),
+        _ => decryption && object.pointer("/sops/mac").is_some(),
+    }
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! From a tree to objects (spec/flux/kustomize.md §4 steps 4 to 9).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use serde_json::{Value, json};
@@ -13,6 +13,7 @@ use sluice_object::{ObjectRef, kind, name};
 use sluice_runtime::Key;
 use sluice_substitute::Mode;
 use sluice_tree::Tree;
+use sluice_yaml::{Dialect, Document};
 
 use super::failure::Failure;
 use crate::context::Context;
@@ -119,6 +120,46 @@ pub async fn run(
         objects: refs.map_err(|error| Failure::Build(error.to_string()))?,
     };
     Ok((built, objects))
+}
+
+/// Where in the source objects come from, as `path:line`: built once more, with kustomize's origin annotations. For
+/// error messages, so what cannot be found out is left out.
+pub async fn origins(object: &Kustomization, tree: Tree, path: &str, ctx: &Context) -> HashMap<ObjectRef, String> {
+    let Ok(permit) = Arc::clone(&ctx.building).acquire_owned().await else { return HashMap::new() };
+    let (mut spec, path, parsed) = (spec(object), path.to_owned(), ctx.parsed.clone());
+    spec.build_metadata = vec!["originAnnotations".to_owned()];
+    let found = tokio::task::spawn_blocking(move || {
+        let _permit = permit;
+        let limits = sluice_kustomize::Limits::default();
+        let prepared = spec.apply(&tree, &path, &limits).ok()?;
+        let options = sluice_kustomize::Options {
+            load_restrictor: LoadRestrictor::None,
+            cache: Some(parsed),
+            kustomization: Some(prepared.kustomization),
+            limits,
+            ..sluice_kustomize::Options::default()
+        };
+        let built = sluice_kustomize::build(&tree, &path, &options).ok()?;
+        let found = built.objects.iter().filter_map(|it| Some((ObjectRef::of(it).ok()?, origin(it, &tree, &path)?)));
+        Some(found.collect())
+    });
+    found.await.ok().flatten().unwrap_or_default()
+}
+
+/// The file and line of an object that carries kustomize's origin annotation.
+fn origin(object: &Value, tree: &Tree, folder: &str) -> Option<String> {
+    let text = sluice_object::annotation(object, "config.kubernetes.io/origin")?;
+    let about = sluice_yaml::parse(text, Dialect::V2).ok()?;
+    let file = about.get("path").or_else(|| about.get("configuredIn"))?.as_str()?;
+    let file = sluice_tree::path::join(folder, file).ok()?;
+    let text = std::str::from_utf8(tree.read(&file).ok()?).ok()?.to_owned();
+    let documents = sluice_yaml::parse_all(&text, Dialect::V3, &sluice_yaml::Limits::default()).ok()?;
+    // A prefix or suffix may have been added to the name.
+    let same = |it: &&Document| kind(&it.value) == kind(object) && name(object).contains(name(&it.value));
+    Some(match documents.iter().find(same) {
+        Some(document) => format!("{file}:{}", document.line),
+        None => file,
+    })
 }
 
 /// The fields of the specification that end up in the kustomization file.
@@ -228,6 +269,16 @@ mod tests {
         let own = json!({"apiVersion": "kustomize.config.k8s.io/v1beta1", "kind": "Kustomization", "metadata": {"name": "x"}});
         let flat = flattened(vec![config("a"), list, own, config("")]);
         assert_eq!(flat.iter().map(name).collect::<Vec<_>>(), ["a", "b", "c"]);
+    }
+
+    #[test]
+    fn an_object_s_origin_is_a_file_and_a_line() {
+        let mut files = sluice_tree::TreeBuilder::new(sluice_tree::Limits::default());
+        let text = "kind: ConfigMap\nmetadata: {name: other}\n---\nkind: ConfigMap\nmetadata: {name: web}\n";
+        files.file("base/all.yaml", text, false).unwrap();
+        let object = json!({"kind": "ConfigMap", "metadata": {"name": "dev-web", "annotations": {
+            "config.kubernetes.io/origin": "path: ../base/all.yaml\n"}}});
+        assert_eq!(origin(&object, &files.build(), "overlay").unwrap(), "base/all.yaml:4");
     }
 
     #[test]

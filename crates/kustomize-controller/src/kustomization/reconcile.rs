@@ -1,12 +1,13 @@
 //! One pass over a Kustomization: what its source says becomes what the cluster has (spec/flux/kustomize.md §4).
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use kube::Api;
 use sluice_api::kustomize::{Kustomization, KustomizationStatus};
 use sluice_api::meta::{Artifact, find, is_false, is_true};
-use sluice_apply::{Action, Applier, Change, Request};
+use sluice_apply::{Action, Applier, ApplyError, Change, Request};
 use sluice_object::ObjectRef;
 use sluice_runtime::{Interrupt, Key, REQUESTED_AT, Requeue, Severity, status as status_patch};
 use tracing::{debug, error, info};
@@ -88,6 +89,11 @@ impl<'a> Pass<'a> {
     async fn story(&mut self, interrupt: &Interrupt) -> Result<(), Failure> {
         let (object, ctx) = (self.object.clone(), self.ctx);
         let checks = health::Checks::compile(&object)?;
+        let account = object.spec.decryption.as_ref().is_some_and(|it| !it.service_account_name.is_empty());
+        if account && !ctx.gate("ObjectLevelWorkloadIdentity") {
+            let why = "to use spec.decryption.serviceAccountName, the feature gate ObjectLevelWorkloadIdentity must be on";
+            return Err(Failure::FeatureGate(why.to_owned()));
+        }
         let artifact = source::artifact(&object, ctx).await?;
         depends_on::all_ready(&object, &artifact, ctx).await?;
         self.revision.clone_from(&artifact.revision);
@@ -140,7 +146,7 @@ impl<'a> Pass<'a> {
             self.ctx.memo(&self.key, |memo| memo.built = Some(Arc::new(built)));
             return Ok(changes);
         }
-        let (built, objects) = build::run(&object, tree, &path, &variables, artifact, ctx).await?;
+        let (built, objects) = build::run(&object, tree.clone(), &path, &variables, artifact, ctx).await?;
         self.digest = Some(built.digest.clone());
         let prepared = apply::prepare(&object, &objects)?;
         drop(objects);
@@ -160,7 +166,9 @@ impl<'a> Pass<'a> {
         };
         let applied = applier.apply(request, &mut changes).await;
         self.tell_changes(&changes);
-        applied?;
+        if let Err(error) = applied {
+            return Err(located(error, &build::origins(&object, tree, &path, ctx).await));
+        }
         self.finish(applier, &owner, &built, gone).await?;
         self.ctx.memo(&self.key, |memo| memo.built = Some(Arc::new(built)));
         Ok(changes)
@@ -385,4 +393,14 @@ impl<'a> Pass<'a> {
             }
         }
     }
+}
+
+/// Adds to what the server says of an object where in the source it comes from.
+fn located(error: ApplyError, origins: &HashMap<ObjectRef, String>) -> Failure {
+    let ApplyError::Refused(failures) = error else { return error.into() };
+    let lines = failures.iter().map(|failure| match origins.get(&failure.object) {
+        Some(origin) => format!("{origin}: {failure}"),
+        None => failure.to_string(),
+    });
+    Failure::Reconciliation(lines.collect::<Vec<_>>().join("\n"))
 }
