@@ -170,6 +170,30 @@ async fn a_service_account_token_works_until_its_account_is_gone() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn autoscalers_and_events_are_read_in_the_shape_asked_for() {
+    let client = Client::new().await;
+    let hpa = "namespaces/default/horizontalpodautoscalers";
+    let target = json!({"apiVersion": "apps/v1", "kind": "Deployment", "name": "d"});
+    let spec = json!({"maxReplicas": 3, "scaleTargetRef": target, "targetCPUUtilizationPercentage": 50});
+    let object = json!({"metadata": {"name": "h"}, "spec": spec});
+    let (code, answer) = client.post(&format!("/apis/autoscaling/v1/{hpa}"), &object).await;
+    assert_eq!((code, &answer["spec"]["targetCPUUtilizationPercentage"]), (201, &json!(50)), "{answer}");
+    let (_, v2) = client.get(&format!("/apis/autoscaling/v2/{hpa}/h")).await;
+    assert_eq!(v2["spec"]["metrics"][0]["resource"]["target"]["averageUtilization"], 50, "{v2}");
+    let (_, v1) = client.get(&format!("/apis/autoscaling/v1/{hpa}")).await;
+    assert_eq!(v1["items"][0]["spec"]["targetCPUUtilizationPercentage"], 50, "{v1}");
+    let event = json!({
+        "metadata": {"name": "e"}, "eventTime": "2026-01-01T00:00:00.000000Z", "note": "hello", "action": "a",
+        "reason": "R", "type": "Normal", "reportingController": "c", "reportingInstance": "i",
+        "regarding": {"kind": "ConfigMap", "name": "x", "namespace": "default"},
+    });
+    let (code, answer) = client.post("/apis/events.k8s.io/v1/namespaces/default/events", &event).await;
+    assert_eq!((code, &answer["note"]), (201, &json!("hello")), "{answer}");
+    let (_, core) = client.get("/api/v1/namespaces/default/events/e").await;
+    assert_eq!((&core["message"], &core["involvedObject"]["name"]), (&json!("hello"), &json!("x")), "{core}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn limits_are_named_when_they_are_hit() {
     let client = Client::new().await;
     let big = json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "big"}, "data": {"a": "x".repeat(4 << 20)}});
