@@ -48,6 +48,16 @@ impl Quantity {
         Some(Self { nano: sign * nano, format })
     }
 
+    /// Whether it is below zero.
+    pub fn is_negative(self) -> bool {
+        self.nano < 0
+    }
+
+    /// Whether it is more than `other`.
+    pub fn is_above(self, other: Self) -> bool {
+        self.nano > other.nano
+    }
+
     /// The canonical form.
     pub fn print(self) -> String {
         if self.nano == 0 {
