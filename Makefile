@@ -31,7 +31,7 @@ test: tools ## All tests
 
 e2e: tools ## The end-to-end scenarios alone; with KUBECONFIG set, on that cluster
 	cargo build $(CARGO_FLAGS) --workspace --bins
-	cargo test $(CARGO_FLAGS) -p sluice-tests --no-fail-fast -- $(TEST_FLAGS)
+	$(if $(KUBECONFIG),SLUICE_E2E_CLUSTER=1 KUBECONFIG=$(abspath $(KUBECONFIG))) cargo test $(CARGO_FLAGS) -p sluice-tests --no-fail-fast -- $(TEST_FLAGS)
 
 bench: tools ## Ratios beside kubectl kustomize, from one run
 	bench/run.sh
