@@ -40,6 +40,16 @@ pub struct Change {
     pub action: Action,
     /// What the server answered, if it was asked.
     pub live: Option<Arc<Value>>,
+    /// Who keeps changing the object, if somebody does.
+    pub contested: Option<String>,
+}
+
+impl Change {
+    /// What became of an object without asking the server.
+    #[must_use]
+    pub fn of(object: ObjectRef, action: Action) -> Self {
+        Change { object, action, live: None, contested: None }
+    }
 }
 
 impl fmt::Display for Change {

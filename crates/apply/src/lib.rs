@@ -13,6 +13,7 @@
 mod change;
 mod error;
 mod facts;
+mod fight;
 mod mapper;
 mod marks;
 mod memory;

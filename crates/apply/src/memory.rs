@@ -53,6 +53,12 @@ impl Memory {
         self.lock().get(&(kind.clone(), key.clone())).map(|it| it.fingerprint)
     }
 
+    /// How often somebody else's change was put right within the last five minutes.
+    pub(crate) fn corrections(&self, object: &(GroupKind, Key)) -> usize {
+        let recent = |it: &Remembered| it.corrected.iter().filter(|when| when.elapsed() < FIGHT).count();
+        self.lock().get(object).map_or(0, recent)
+    }
+
     /// Notes that somebody else's change was put right; returns how often within five minutes.
     pub(crate) fn corrected(&self, object: &(GroupKind, Key)) -> usize {
         let mut memory = self.lock();
@@ -94,8 +100,9 @@ impl Memory {
     }
 }
 
-/// A digest of the desired state; 128 bits of SHA-256 are as good as unique.
-pub(crate) fn digest(desired: &Value) -> [u8; 16] {
-    let hash = Sha256::digest(desired.to_string());
+/// A digest of the desired state and of who wants it: another user may not be allowed what this one was. 128 bits of
+/// SHA-256 are as good as unique.
+pub(crate) fn digest(desired: &Value, user: &str) -> [u8; 16] {
+    let hash = Sha256::new().chain_update(user).chain_update("\n").chain_update(desired.to_string()).finalize();
     std::array::from_fn(|n| hash[n])
 }

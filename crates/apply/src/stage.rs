@@ -21,13 +21,15 @@ use crate::facts::{Marks, fingerprint, live_of};
 use crate::mapper::{Mapped, Mapper};
 use crate::marks::{Mark, Owner};
 use crate::memory::{Memory, digest};
-use crate::takeover;
+use crate::{fight, takeover};
 
 /// Applies sets of objects to one cluster as one user.
 #[derive(Clone)]
 pub struct Applier {
     /// Acts as whoever the owner's objects are applied as.
     pub client: Client,
+    /// Who that is; empty for the controller itself.
+    pub user: String,
     /// Where kinds live on that cluster.
     pub mapper: Arc<Mapper>,
     /// What is live there.
@@ -146,7 +148,7 @@ impl Applier {
             }
             let slot = (GroupKind::of(&at.resource), Key::new(&object.namespace, &object.name));
             let live = self.live(&at, &slot).await?;
-            let digest = digest(&desired);
+            let digest = digest(&desired, &self.user);
             let step = self.step(owner, &desired, live.as_ref(), &slot, &digest);
             items.push(Item { object, at, slot, desired, digest, live, step });
         }
@@ -216,14 +218,17 @@ impl Applier {
         stop: &CancellationToken,
     ) -> Result<Change, ApplyError> {
         let (correction, take_over) = match item.step {
-            Step::Skip => return Ok(Change { object: item.object, action: Action::Skipped, live: None }),
-            Step::Unchanged => return Ok(Change { object: item.object, action: Action::Unchanged, live: None }),
+            Step::Skip => return Ok(Change::of(item.object, Action::Skipped)),
+            Step::Unchanged => return Ok(Change::of(item.object, Action::Unchanged)),
             Step::Write { correction, take_over, .. } => (correction, take_over),
         };
         if correction && let Some(held) = self.memory.held(&item.slot) {
             debug!(object = %item.object, ?held, "not put right yet: another writer keeps changing it");
-            return Ok(Change { object: item.object, action: Action::Unchanged, live: None });
+            return Ok(Change::of(item.object, Action::Unchanged));
         }
+        // Who fights is seen before the field is taken back.
+        let fought = correction && self.memory.corrections(&item.slot) + 1 >= FIGHT;
+        let before = if fought { self.get(&item.at, &item.slot.1).await.ok().flatten() } else { None };
         let refused = |error: &kube::Error| {
             ApplyError::Refused(vec![Failure::new(item.object.clone(), "apply", &item.desired, error)])
         };
@@ -251,28 +256,29 @@ impl Applier {
             Some(live) if *live.resource_version == *resource_version(&answer) => Action::Unchanged,
             Some(_) => Action::Configured,
         };
-        if correction && action != Action::Unchanged {
-            self.note_correction(&item, &answer);
-        }
+        let contested =
+            (correction && action != Action::Unchanged).then(|| self.note_correction(&item, before)).flatten();
         if let Some(live) = live_of(&answer) {
             let owner = Key::new(&owner.namespace, &owner.name);
             self.memory.applied(item.slot, owner, item.digest, fingerprint(&live));
         }
-        Ok(Change { object: item.object, action, live: Some(Arc::new(answer)) })
+        Ok(Change { object: item.object, action, live: Some(Arc::new(answer)), contested })
     }
 
-    fn note_correction(&self, item: &Item, answer: &Value) {
+    /// Counts a correction; says who the other writer is once it is a fight, and leaves the object alone for a while.
+    fn note_correction(&self, item: &Item, before: Option<Value>) -> Option<String> {
         let times = self.memory.corrected(&item.slot);
         info!(object = %item.object, times, "put right after a change by somebody else");
-        if times >= FIGHT {
-            let others = other_managers(answer, &self.manager);
-            let wait = self.memory.hold(&item.slot, times - FIGHT);
-            tracing::warn!(
-                object = %item.object, times, by = %others.join(", "), wait_s = wait.as_secs(),
-                "another writer keeps changing what is applied; find it and stop it, or set the annotation `{}: Ignore`",
-                "kustomize.toolkit.fluxcd.io/ssa"
-            );
+        if times < FIGHT {
+            return None;
         }
+        let wait = self.memory.hold(&item.slot, times - FIGHT).as_secs();
+        let what = fight::describe(&item.desired, before.as_ref(), &self.manager);
+        Some(format!(
+            "{} was changed {times} times within five minutes {what}, and put back each time; the next time waits {wait} s: \
+             stop the other writer, or leave the object to it with the annotation `{}: Ignore`",
+            item.object, "kustomize.toolkit.fluxcd.io/ssa"
+        ))
     }
 
     fn request(&self, at: &Mapped, namespace: &str) -> KubeRequest {
@@ -446,20 +452,6 @@ fn is_dns_name(name: &str) -> bool {
 fn is_config_key(key: &str) -> bool {
     let ok = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
     !key.is_empty() && key.len() <= 253 && key.chars().all(ok) && key != "." && !key.starts_with("..")
-}
-
-/// Who else writes to an object, latest first.
-fn other_managers(object: &Value, manager: &str) -> Vec<String> {
-    let entries = object.pointer("/metadata/managedFields").and_then(Value::as_array);
-    let mut others: Vec<(&str, &str)> = entries
-        .into_iter()
-        .flatten()
-        .filter(|entry| entry.get("subresource").is_none())
-        .filter_map(|entry| Some((entry.get("time")?.as_str()?, entry.get("manager")?.as_str()?)))
-        .filter(|(_, name)| *name != manager)
-        .collect();
-    others.sort_unstable_by(|a, b| b.cmp(a));
-    others.into_iter().map(|(_, name)| name.to_owned()).collect()
 }
 
 #[cfg(test)]

@@ -206,6 +206,9 @@ impl Runtime {
     }
 }
 
+/// Threads for what blocks: builds, archives, files. Their number is that of passes that work at once.
+const BLOCKING: usize = 4;
+
 /// The whole life of a controller process: logs, signals, client, [`Runtime::run`]. The exit code is 1 on an error.
 ///
 /// `gates` are the feature gates that the controller knows, with their defaults.
@@ -221,7 +224,12 @@ where
     init_logging(flags.log_level, flags.log_encoding);
     let outcome = flags.feature_gates.check(gates).map_err(|why| anyhow!(why)).and_then(|()| {
         install_crypto();
-        let tokio = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
+        // glibc keeps an arena a thread and gives little of it back, so threads are few; engines take turns anyway.
+        let tokio = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(2)
+            .max_blocking_threads(BLOCKING)
+            .enable_all()
+            .build()?;
         tokio.block_on(async {
             let stop = CancellationToken::new();
             tokio::spawn(stop_on_signal(stop.clone()));

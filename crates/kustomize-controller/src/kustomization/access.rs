@@ -79,7 +79,8 @@ async fn make(identity: &Identity, kube_config: Option<KubeConfig>, ctx: &Contex
         }
     };
     let concurrent = ctx.options.concurrent_ssa;
-    Ok(Applier { client: own, mapper, index, memory, manager: NAME.to_owned(), concurrent })
+    let user = identity.user.clone().unwrap_or_default();
+    Ok(Applier { client: own, user, mapper, index, memory, manager: NAME.to_owned(), concurrent })
 }
 
 struct KubeConfig {

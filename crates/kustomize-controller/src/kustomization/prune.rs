@@ -72,7 +72,7 @@ pub async fn run(applier: &Applier, owner: &Owner, gone: Vec<ObjectRef>, stop: &
     let pruned = applier.prune(owner, gone, stop).await;
     for (object, deleted) in pruned.done {
         match deleted {
-            Deleted::Deleted => outcome.deleted.push(Change { object, action: Action::Deleted, live: None }),
+            Deleted::Deleted => outcome.deleted.push(Change::of(object, Action::Deleted)),
             Deleted::Gone | Deleted::Kept => info!(%object, ?deleted, "not deleted"),
         }
     }

@@ -10,7 +10,7 @@ use sluice_api::meta::{Artifact, find, is_false, is_true};
 use sluice_apply::{Action, Applier, ApplyError, Change, Request};
 use sluice_object::ObjectRef;
 use sluice_runtime::{Interrupt, Key, REQUESTED_AT, Requeue, Severity, status as status_patch};
-use tracing::{debug, error, info};
+use tracing::{debug, error, info, warn};
 
 use super::build::{self, Built};
 use super::failure::Failure;
@@ -91,7 +91,8 @@ impl<'a> Pass<'a> {
         let checks = health::Checks::compile(&object)?;
         let account = object.spec.decryption.as_ref().is_some_and(|it| !it.service_account_name.is_empty());
         if account && !ctx.gate("ObjectLevelWorkloadIdentity") {
-            let why = "to use spec.decryption.serviceAccountName, the feature gate ObjectLevelWorkloadIdentity must be on";
+            let why =
+                "to use spec.decryption.serviceAccountName, the feature gate ObjectLevelWorkloadIdentity must be on";
             return Err(Failure::FeatureGate(why.to_owned()));
         }
         let artifact = source::artifact(&object, ctx).await?;
@@ -128,7 +129,7 @@ impl<'a> Pass<'a> {
         {
             return None;
         }
-        let unchanged = |object: &ObjectRef| Change { object: object.clone(), action: Action::Unchanged, live: None };
+        let unchanged = |object: &ObjectRef| Change::of(object.clone(), Action::Unchanged);
         Some(built.objects.iter().map(unchanged).collect())
     }
 
@@ -140,8 +141,7 @@ impl<'a> Pass<'a> {
         let variables = variables::collect(&object, ctx).await?;
         if let Some(built) = self.same_build(&tree, &variables, artifact, applier) {
             info!(revision = %self.revision, "the revision changes no file of this build");
-            let unchanged =
-                |object: &ObjectRef| Change { object: object.clone(), action: Action::Unchanged, live: None };
+            let unchanged = |object: &ObjectRef| Change::of(object.clone(), Action::Unchanged);
             let changes = built.objects.iter().map(unchanged).collect();
             self.ctx.memo(&self.key, |memo| memo.built = Some(Arc::new(built)));
             return Ok(changes);
@@ -229,6 +229,10 @@ impl<'a> Pass<'a> {
     }
 
     fn tell_changes(&mut self, changes: &[Change]) {
+        for contested in changes.iter().filter_map(|change| change.contested.as_deref()) {
+            warn!(revision = %self.revision, "{contested}");
+            events::send(&self.object, self.ctx, Severity::Error, "Contested", contested, &self.revision);
+        }
         let Some(listing) = events::listing(changes) else { return };
         self.worked = true;
         let count = changes.iter().filter(|it| !matches!(it.action, Action::Unchanged | Action::Skipped)).count();
@@ -314,7 +318,8 @@ impl<'a> Pass<'a> {
     async fn is_superseded(&self) -> bool {
         let Some(now) = self.ctx.kustomizations.get(&self.key) else { return true };
         let artifact = source::artifact(&now, self.ctx).await;
-        let requested = |it: &Kustomization| it.metadata.annotations.as_ref().and_then(|it| it.get(REQUESTED_AT)).cloned();
+        let requested =
+            |it: &Kustomization| it.metadata.annotations.as_ref().and_then(|it| it.get(REQUESTED_AT)).cloned();
         artifact.map_or(true, |it| it.revision != self.revision)
             || now.metadata.generation != self.object.metadata.generation
             || requested(&now) != requested(&self.object)
