@@ -150,5 +150,10 @@ fn resources(kinds: &Kinds, group: &str, version: &str) -> Result<Value, ApiErro
     }
     list.sort_by(|a, b| a["name"].as_str().cmp(&b["name"].as_str()));
     let api_version = crate::kinds::api_version(group, version);
-    Ok(json!({"kind": "APIResourceList", "apiVersion": "v1", "groupVersion": api_version, "resources": list}))
+    let mut value = json!({"kind": "APIResourceList", "groupVersion": api_version, "resources": list});
+    if !group.is_empty() {
+        // The core group's list is older than the field.
+        value["apiVersion"] = "v1".into();
+    }
+    Ok(value)
 }

@@ -26,16 +26,16 @@ pub fn human(seconds: i64) -> String {
         small => format!("{big}{unit}{small}{part}"),
     };
     match seconds {
-        ..=-2 => "<invalid>".into(),
-        ..=0 => "0s".into(),
-        ..120 => format!("{seconds}s"),
-        ..600 => two(minutes, "m", seconds % 60, "s"),
-        ..10_800 => format!("{minutes}m"),
-        ..28_800 => two(hours, "h", minutes % 60, "m"),
-        ..172_800 => format!("{hours}h"),
-        ..691_200 => two(hours / 24, "d", hours % 24, "h"),
-        ..63_072_000 => format!("{}d", hours / 24),
-        ..252_288_000 => two(hours / 8760, "y", hours / 24 % 365, "d"),
+        i64::MIN..=-2 => "<invalid>".into(),
+        -1..=0 => "0s".into(),
+        1..120 => format!("{seconds}s"),
+        120..600 => two(minutes, "m", seconds % 60, "s"),
+        600..10_800 => format!("{minutes}m"),
+        10_800..28_800 => two(hours, "h", minutes % 60, "m"),
+        28_800..172_800 => format!("{hours}h"),
+        172_800..691_200 => two(hours / 24, "d", hours % 24, "h"),
+        691_200..63_072_000 => format!("{}d", hours / 24),
+        63_072_000..252_288_000 => two(hours / 8760, "y", hours / 24 % 365, "d"),
         _ => format!("{}y", hours / 8760),
     }
 }

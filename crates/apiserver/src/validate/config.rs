@@ -99,10 +99,8 @@ pub fn secret(new: &Value, old: Option<&Value>, out: &mut Vec<FieldError>) {
             need("username", out);
             need("password", out);
         }
-        "kubernetes.io/ssh-auth" => {
-            if data.get("ssh-privatekey").is_none_or(Vec::is_empty) {
-                out.push(FieldError::required("data[ssh-privatekey]", ""));
-            }
+        "kubernetes.io/ssh-auth" if data.get("ssh-privatekey").is_none_or(Vec::is_empty) => {
+            out.push(FieldError::required("data[ssh-privatekey]", ""));
         }
         "kubernetes.io/tls" => {
             need("tls.crt", out);

@@ -30,7 +30,8 @@ pub fn claim(new: &Value, old: Option<&Value>, out: &mut Vec<FieldError>) {
         }
         spec
     };
-    let renamed = !text(&old["spec"], "volumeName").is_empty() && text(spec, "volumeName") != text(&old["spec"], "volumeName");
+    let renamed =
+        !text(&old["spec"], "volumeName").is_empty() && text(spec, "volumeName") != text(&old["spec"], "volumeName");
     if rest(spec) != rest(&old["spec"]) || renamed {
         let detail = "spec is immutable after creation except resources.requests and volumeAttributesClassName for bound \
                       claims";

@@ -113,7 +113,8 @@ pub fn resources(resources: &Value, path: &str, out: &mut Vec<FieldError>) {
                 && let (Some(request), Some(most)) = (amount(value), amount(limit))
                 && request.is_above(most)
             {
-                let detail = format!("must be less than or equal to {name} limit of {}", limit.as_str().unwrap_or_default());
+                let detail =
+                    format!("must be less than or equal to {name} limit of {}", limit.as_str().unwrap_or_default());
                 out.push(FieldError::invalid(format!("{path}.requests"), value, detail));
             }
         }

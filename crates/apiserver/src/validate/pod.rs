@@ -30,7 +30,9 @@ fn unchangeable(spec: &Value) -> Value {
             container["image"] = Value::Null;
         }
     }
-    for field in ["activeDeadlineSeconds", "tolerations", "terminationGracePeriodSeconds", "ephemeralContainers", "nodeName"] {
+    for field in
+        ["activeDeadlineSeconds", "tolerations", "terminationGracePeriodSeconds", "ephemeralContainers", "nodeName"]
+    {
         spec.as_object_mut().map(|map| map.remove(field));
     }
     spec
@@ -95,7 +97,9 @@ fn spec(spec: &Value, path: &str, more_volumes: Vec<&str>, out: &mut Vec<FieldEr
         let detail = "must be between 1 and 2147483647, inclusive";
         out.push(FieldError::invalid(format!("{path}.activeDeadlineSeconds"), seconds, detail));
     }
-    for (field, check) in [("serviceAccountName", names::dns_subdomain as fn(&str) -> Vec<String>), ("hostname", names::dns_label)] {
+    for (field, check) in
+        [("serviceAccountName", names::dns_subdomain as fn(&str) -> Vec<String>), ("hostname", names::dns_label)]
+    {
         let name = text(spec, field);
         if !name.is_empty() {
             named(check(name), name, &format!("{path}.{field}"), out);
@@ -106,8 +110,13 @@ fn spec(spec: &Value, path: &str, more_volumes: Vec<&str>, out: &mut Vec<FieldEr
 }
 
 fn volume_source(volume: &Value, at: &str, out: &mut Vec<FieldError>) {
-    let sources: Vec<&String> =
-        volume.as_object().into_iter().flatten().filter(|(k, v)| *k != "name" && !v.is_null()).map(|(k, _)| k).collect();
+    let sources: Vec<&String> = volume
+        .as_object()
+        .into_iter()
+        .flatten()
+        .filter(|(k, v)| *k != "name" && !v.is_null())
+        .map(|(k, _)| k)
+        .collect();
     match sources.as_slice() {
         [] => out.push(FieldError::required(at, "must specify a volume type")),
         [_] => {}
@@ -117,7 +126,9 @@ fn volume_source(volume: &Value, at: &str, out: &mut Vec<FieldError>) {
             }
         }
     }
-    for (source, field) in [("configMap", "name"), ("secret", "secretName"), ("persistentVolumeClaim", "claimName"), ("hostPath", "path")] {
+    for (source, field) in
+        [("configMap", "name"), ("secret", "secretName"), ("persistentVolumeClaim", "claimName"), ("hostPath", "path")]
+    {
         if volume.get(source).is_some_and(|s| s.is_object() && text(s, field).is_empty()) {
             out.push(FieldError::required(format!("{at}.{source}.{field}"), ""));
         }
@@ -210,7 +221,8 @@ fn env(container: &Value, at: &str, out: &mut Vec<FieldError>) {
         if name.is_empty() {
             out.push(FieldError::required(format!("{at}.name"), ""));
         } else if name.contains('=') || !name.bytes().all(|c| (0x20..0x7f).contains(&c)) {
-            let detail = "a valid environment variable name must consist only of printable ASCII characters other than '='";
+            let detail =
+                "a valid environment variable name must consist only of printable ASCII characters other than '='";
             out.push(FieldError::invalid(format!("{at}.name"), &name.into(), detail));
         }
         let Some(source) = variable.get("valueFrom").and_then(Value::as_object) else { continue };
@@ -237,8 +249,10 @@ fn env(container: &Value, at: &str, out: &mut Vec<FieldError>) {
 }
 
 fn probe(probe: &Value, kind: &str, at: &str, out: &mut Vec<FieldError>) {
-    let handlers: Vec<&str> =
-        ["exec", "httpGet", "tcpSocket", "grpc"].into_iter().filter(|h| probe.get(*h).is_some_and(|v| !v.is_null())).collect();
+    let handlers: Vec<&str> = ["exec", "httpGet", "tcpSocket", "grpc"]
+        .into_iter()
+        .filter(|h| probe.get(*h).is_some_and(|v| !v.is_null()))
+        .collect();
     match handlers.as_slice() {
         [] => out.push(FieldError::required(at, "must specify a handler type")),
         [_] => {}

@@ -46,7 +46,9 @@ pub fn of_workload(spec: &Value, kind: &str, out: &mut Vec<FieldError>) {
         Some(selector) => {
             validate(selector, "spec.selector", out);
             let empty = selector.as_object().is_none_or(|s| {
-                s.values().all(|v| v.as_object().is_none_or(serde_json::Map::is_empty) && v.as_array().is_none_or(Vec::is_empty))
+                s.values().all(|v| {
+                    v.as_object().is_none_or(serde_json::Map::is_empty) && v.as_array().is_none_or(Vec::is_empty)
+                })
             });
             if empty {
                 let detail = format!("empty selector is invalid for {kind}");

@@ -12,17 +12,25 @@ fn check(group: &str, kind: &str, new: Value, old: Option<Value>, want: &[&str])
 fn a_deployment_is_told_everything_at_once() {
     let spec = json!({"replicas": -1, "selector": {"matchLabels": {"a": "b"}}, "template": {
         "metadata": {"labels": {"x": "y"}}, "spec": {"containers": [{"image": "", "name": "a"}]}}});
-    check("apps", "Deployment", json!({"spec": spec}), None, &[
-        "spec.replicas: Invalid value: -1: must be greater than or equal to 0",
-        "spec.template.metadata.labels: Invalid value: {\"x\":\"y\"}: `selector` does not match template `labels`",
-        "spec.template.spec.containers[0].image: Required value",
-    ]);
+    check(
+        "apps",
+        "Deployment",
+        json!({"spec": spec}),
+        None,
+        &[
+            "spec.replicas: Invalid value: -1: must be greater than or equal to 0",
+            "spec.template.metadata.labels: Invalid value: {\"x\":\"y\"}: `selector` does not match template `labels`",
+            "spec.template.spec.containers[0].image: Required value",
+        ],
+    );
 }
 
 #[test]
 fn selectors_of_workloads_are_immutable() {
-    let with = |label: &str| json!({"spec": {"selector": {"matchLabels": {"app": label}}, "template": {
-        "metadata": {"labels": {"app": label}}, "spec": {"containers": [{"image": "x", "name": "a"}]}}}});
+    let with = |label: &str| {
+        json!({"spec": {"selector": {"matchLabels": {"app": label}}, "template": {
+        "metadata": {"labels": {"app": label}}, "spec": {"containers": [{"image": "x", "name": "a"}]}}}})
+    };
     let want = "spec.selector: Invalid value: {\"matchLabels\":{\"app\":\"b\"}}: field is immutable";
     check("apps", "Deployment", with("b"), Some(with("a")), &[want]);
     check("apps", "Deployment", with("a"), Some(with("a")), &[]);
@@ -32,17 +40,27 @@ fn selectors_of_workloads_are_immutable() {
 fn requests_stay_below_limits() {
     let container = json!({"name": "a", "image": "x",
         "resources": {"limits": {"memory": "1e9"}, "requests": {"memory": "1Gi"}}});
-    check("", "Pod", json!({"spec": {"containers": [container]}}), None, &[
-        "spec.containers[0].resources.requests: Invalid value: \"1Gi\": must be less than or equal to memory limit of 1e9",
-    ]);
+    check(
+        "",
+        "Pod",
+        json!({"spec": {"containers": [container]}}),
+        None,
+        &[
+            "spec.containers[0].resources.requests: Invalid value: \"1Gi\": must be less than or equal to memory limit of 1e9",
+        ],
+    );
 }
 
 #[test]
 fn volumes_that_are_mounted_exist() {
     let container = json!({"name": "a", "image": "x", "volumeMounts": [{"name": "v", "mountPath": "/v"}]});
-    check("", "Pod", json!({"spec": {"containers": [container]}}), None, &[
-        "spec.containers[0].volumeMounts[0].name: Not found: \"v\"",
-    ]);
+    check(
+        "",
+        "Pod",
+        json!({"spec": {"containers": [container]}}),
+        None,
+        &["spec.containers[0].volumeMounts[0].name: Not found: \"v\""],
+    );
 }
 
 #[test]
@@ -57,7 +75,11 @@ fn role_references_cannot_change() {
 fn a_cron_job_has_a_schedule_that_parses() {
     let spec = json!({"schedule": "61 * * * *", "concurrencyPolicy": "Allow", "jobTemplate": {"spec": {"template": {"spec": {
         "restartPolicy": "Never", "containers": [{"name": "a", "image": "x"}]}}}}});
-    check("batch", "CronJob", json!({"metadata": {"name": "c"}, "spec": spec}), None, &[
-        "spec.schedule: Invalid value: \"61 * * * *\": end of range (61) above maximum (59): 61",
-    ]);
+    check(
+        "batch",
+        "CronJob",
+        json!({"metadata": {"name": "c"}, "spec": spec}),
+        None,
+        &["spec.schedule: Invalid value: \"61 * * * *\": end of range (61) above maximum (59): 61"],
+    );
 }
