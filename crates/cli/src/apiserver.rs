@@ -1,0 +1,171 @@
+//! `sluice apiserver`: the embedded control plane on its own.
+
+use std::fs;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use anyhow::{Context as _, bail};
+use clap::Args;
+use sluice_apiserver::{Config, User, start};
+
+use crate::cluster::{Cluster, MANAGER};
+use crate::dev;
+use crate::output::{self, talk};
+
+const EXAMPLES: &str = "\
+Examples:
+  # A control plane for kubectl
+  sluice apiserver --kubeconfig-out kubeconfig
+  KUBECONFIG=kubeconfig kubectl get namespaces
+
+  # For controllers that run beside it, each as a user of its own, with every request on record
+  sluice apiserver --crds --audit-log audit.log \\
+    --user-kubeconfig source-controller=source.kubeconfig --user-kubeconfig kustomize-controller=kustomize.kubeconfig
+
+  # Kept on disk
+  sluice apiserver --data-dir ./state --listen 127.0.0.1:6443
+
+Serves until Ctrl-C. No nodes: workloads are simulated and become ready within about a second. /metrics needs the
+kubeconfig's credentials, as the API does.";
+
+/// Run the embedded Kubernetes API server
+#[derive(Args)]
+#[command(after_help = EXAMPLES)]
+pub struct ApiserverArgs {
+    /// Address to listen on; port 0 takes a free one
+    #[arg(long, default_value = "127.0.0.1:0")]
+    listen: SocketAddr,
+    /// Further names or addresses of the server, for its certificate; the first goes into kubeconfigs
+    #[arg(long = "name")]
+    names: Vec<String>,
+    /// Write the administrator's kubeconfig to this file
+    #[arg(long)]
+    kubeconfig_out: Option<PathBuf>,
+    /// Make a user with every right and write its kubeconfig, as NAME=FILE; may be repeated
+    #[arg(long, value_name = "NAME=FILE")]
+    user_kubeconfig: Vec<String>,
+    /// File of users, with lines TOKEN,USER,UID,"GROUP,GROUP"
+    #[arg(long)]
+    token_auth_file: Option<PathBuf>,
+    /// Keep objects and keys in this folder, rather than in memory
+    #[arg(long)]
+    data_dir: Option<PathBuf>,
+    /// Append a line for each request to this file
+    #[arg(long)]
+    audit_log: Option<PathBuf>,
+    /// Write the server's address to this file once it answers
+    #[arg(long)]
+    ready_file: Option<PathBuf>,
+    /// Install the definitions of Flux's kinds
+    #[arg(long)]
+    crds: bool,
+    /// Leave workloads as they are written
+    #[arg(long)]
+    no_simulate: bool,
+}
+
+/// Runs the command.
+///
+/// # Errors
+/// When the server cannot start.
+pub async fn run(args: ApiserverArgs) -> anyhow::Result<ExitCode> {
+    let mut users = match &args.token_auth_file {
+        Some(path) => read_tokens(path)?,
+        None => Vec::new(),
+    };
+    let mut written = Vec::new();
+    for entry in &args.user_kubeconfig {
+        let Some((name, file)) = entry.split_once('=').filter(|it| !it.0.is_empty() && !it.1.is_empty()) else {
+            bail!("--user-kubeconfig: `{entry}` is none; write NAME=FILE");
+        };
+        let user = admin(name);
+        written.push((user.clone(), PathBuf::from(file)));
+        users.push(user);
+    }
+    let server = start(Config {
+        listen: args.listen,
+        names: args.names,
+        data_dir: args.data_dir,
+        users,
+        audit_log: args.audit_log,
+        kubeconfig_out: args.kubeconfig_out.clone(),
+        simulate: !args.no_simulate,
+        ..Config::default()
+    })
+    .await?;
+    for (user, file) in &written {
+        write_secret(file, &server.kubeconfig_for(&user.name, &user.token))?;
+    }
+    if args.crds {
+        let cluster = Cluster::of_config(dev::config_of(server.kubeconfig()).await?, "flux-system")?;
+        cluster.apply_all(&dev::definitions()?, MANAGER).await?;
+    }
+    if let Some(path) = &args.ready_file {
+        fs::write(path, format!("{}\n", server.url())).with_context(|| format!("--ready-file {}", path.display()))?;
+    }
+    talk::success(&format!("serving on {}", server.url()));
+    match &args.kubeconfig_out {
+        Some(path) => talk::plain(&format!("  export KUBECONFIG={}", path.display())),
+        None => output::data(server.kubeconfig())?,
+    }
+    dev::interrupted().await;
+    server.shutdown().await;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// A user with every right, and a token that nobody can guess.
+pub fn admin(name: &str) -> User {
+    let token = format!("{}{}", uuid::Uuid::new_v4().simple(), uuid::Uuid::new_v4().simple());
+    User { name: name.to_owned(), groups: vec!["system:masters".to_owned()], token }
+}
+
+/// Writes a file that only its owner can read.
+///
+/// # Errors
+/// When it cannot be written.
+pub fn write_secret(path: &Path, text: &str) -> anyhow::Result<()> {
+    use std::io::Write as _;
+    use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
+    let doing = || format!("`{}`", path.display());
+    let mut file = fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path).with_context(doing)?;
+    // It may have been there, readable for others.
+    file.set_permissions(fs::Permissions::from_mode(0o600)).with_context(doing)?;
+    file.write_all(text.as_bytes()).with_context(doing)
+}
+
+/// kube-apiserver's format: token, user, uid, optional quoted groups.
+fn read_tokens(path: &Path) -> anyhow::Result<Vec<User>> {
+    let text = fs::read_to_string(path).with_context(|| format!("--token-auth-file {}", path.display()))?;
+    let mut users = Vec::new();
+    for (index, line) in text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()) {
+        let user = token_line(line);
+        users.push(user.with_context(|| format!("{}:{}: write TOKEN,USER,UID,\"GROUP,GROUP\"", path.display(), index + 1))?);
+    }
+    Ok(users)
+}
+
+fn token_line(line: &str) -> Option<User> {
+    let mut parts = line.trim().splitn(4, ',');
+    let (token, name) = (parts.next()?, parts.next()?);
+    let _uid = parts.next();
+    let groups = parts.next().unwrap_or_default().trim_matches('"');
+    (!token.is_empty() && !name.is_empty()).then(|| User {
+        name: name.to_owned(),
+        token: token.to_owned(),
+        groups: groups.split(',').map(str::trim).filter(|it| !it.is_empty()).map(str::to_owned).collect(),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_of_tokens_names_a_user() {
+        let user = token_line("s3cr3t,alice,1,\"a,b\"").unwrap();
+        assert_eq!((user.name.as_str(), user.token.as_str(), user.groups), ("alice", "s3cr3t", vec!["a".to_owned(), "b".to_owned()]));
+        assert!(token_line("s3cr3t,bob,2").unwrap().groups.is_empty());
+        assert!(token_line("alone").is_none() && token_line(",x,1").is_none());
+    }
+}

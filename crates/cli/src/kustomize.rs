@@ -1,0 +1,179 @@
+//! `sluice kustomize build`: what kustomize prints, byte for byte.
+
+use std::fs;
+use std::io::{self, Write as _};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use anyhow::{Context as _, bail};
+use clap::{Args, Subcommand, ValueEnum};
+use sluice_kustomize::{Build, Disk, LoadRestrictor, Options, Reorder};
+use sluice_object::GroupVersionKind;
+
+use crate::{escape, output};
+
+/// Build kustomizations, without a kustomize binary
+#[derive(Args)]
+pub struct KustomizeArgs {
+    #[command(subcommand)]
+    command: KustomizeCommand,
+}
+
+#[derive(Subcommand)]
+enum KustomizeCommand {
+    Build(BuildArgs),
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  # An overlay to standard output
+  sluice kustomize build overlays/production
+
+  # One file per object
+  mkdir out && sluice kustomize build overlays/production -o out
+
+The output is that of kustomize 5.8.1, byte for byte. Nothing is fetched and no program is started: a base that is a URL,
+a Helm chart or an exec plugin is an error.";
+
+/// Print the objects of a kustomization
+#[derive(Args)]
+#[command(after_help = EXAMPLES)]
+struct BuildArgs {
+    /// Folder with a kustomization.yaml
+    #[arg(default_value = ".")]
+    dir: String,
+    /// Write to this file, or a file per object into this folder
+    #[arg(short, long)]
+    output: Option<PathBuf>,
+    /// Which files a kustomization may name: those below its own folder, or any
+    #[arg(long, value_enum, default_value = "LoadRestrictionsRootOnly")]
+    load_restrictor: Restrictor,
+    /// Order of the objects where the kustomization does not say: by kind, or as read
+    #[arg(long, value_enum)]
+    reorder: Option<Order>,
+    /// Render `helmCharts`; they are an error with and without it, since Helm is not part of this version
+    #[arg(long)]
+    enable_helm: bool,
+    /// Accepted for kustomize's sake
+    #[arg(long, hide_short_help = true)]
+    helm_command: Option<String>,
+    /// Accepted for kustomize's sake
+    #[arg(long, hide_short_help = true)]
+    helm_api_versions: Vec<String>,
+    /// Accepted for kustomize's sake
+    #[arg(long, hide_short_help = true)]
+    helm_kube_version: Option<String>,
+    /// Accepted for kustomize's sake
+    #[arg(long, hide_short_help = true)]
+    helm_debug: bool,
+    /// Accepted for kustomize's sake: containers are never started
+    #[arg(long, hide_short_help = true)]
+    as_current_user: bool,
+    /// Accepted for kustomize's sake: functions are never started
+    #[arg(short, long, hide_short_help = true)]
+    env: Vec<String>,
+    /// Accepted for kustomize's sake: functions are never started
+    #[arg(long, hide_short_help = true)]
+    mount: Vec<String>,
+    /// Accepted for kustomize's sake: functions are never started
+    #[arg(long, hide_short_help = true)]
+    network: bool,
+    /// Accepted for kustomize's sake: functions are never started
+    #[arg(long, hide_short_help = true)]
+    network_name: Option<String>,
+    /// Accepted for kustomize's sake: plugins are never started
+    #[arg(long, hide_short_help = true)]
+    enable_alpha_plugins: bool,
+    /// Accepted for kustomize's sake: plugins are never started
+    #[arg(long, hide_short_help = true)]
+    enable_exec: bool,
+    /// Accepted for kustomize's sake: plugins are never started
+    #[arg(long, hide_short_help = true)]
+    enable_star: bool,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum Restrictor {
+    #[value(name = "LoadRestrictionsRootOnly")]
+    RootOnly,
+    #[value(name = "LoadRestrictionsNone")]
+    None,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum Order {
+    Legacy,
+    None,
+}
+
+/// Runs the command.
+///
+/// # Errors
+/// When the kustomization cannot be built or the result cannot be written.
+pub fn run(args: KustomizeArgs) -> anyhow::Result<ExitCode> {
+    let KustomizeCommand::Build(args) = args.command;
+    match build(&args) {
+        Ok(build) => {
+            for warning in &build.warnings {
+                let _ = writeln!(io::stderr().lock(), "# {}", escape::lines(warning));
+            }
+            match &args.output {
+                None => output::data(&build.to_yaml()?)?,
+                Some(path) if path.is_dir() => write_files(&build, path)?,
+                Some(path) => fs::write(path, build.to_yaml()?).with_context(|| path.display().to_string())?,
+            }
+            Ok(ExitCode::SUCCESS)
+        }
+        // As kustomize says it, so that scripts find what they look for.
+        Err(error) => {
+            let _ = writeln!(io::stderr().lock(), "Error: {}", escape::lines(&format!("{error:#}")));
+            Ok(ExitCode::FAILURE)
+        }
+    }
+}
+
+fn build(args: &BuildArgs) -> anyhow::Result<Build> {
+    if args.dir.contains("://") || args.dir.starts_with("git@") {
+        bail!("`{}` is not a local folder; clone the repository and name a folder of it", args.dir);
+    }
+    let dir = Path::new(&args.dir);
+    let full = fs::canonicalize(dir).with_context(|| format!("`{}`", args.dir))?;
+    if !full.is_dir() {
+        bail!("`{}` must be a directory", args.dir);
+    }
+    let path = full.to_str().with_context(|| format!("`{}` is not UTF-8", full.display()))?;
+    let options = Options {
+        load_restrictor: match args.load_restrictor {
+            Restrictor::RootOnly => LoadRestrictor::RootOnly,
+            Restrictor::None => LoadRestrictor::None,
+        },
+        reorder: match args.reorder {
+            None => Reorder::Unspecified,
+            Some(Order::Legacy) => Reorder::Legacy,
+            Some(Order::None) => Reorder::None,
+        },
+        enable_helm: args.enable_helm,
+        ..Options::default()
+    };
+    // Bases may lie anywhere, so the root is the disk's.
+    let disk = Disk::new("/").context("`/`")?;
+    Ok(sluice_kustomize::build(&disk, path.trim_start_matches('/'), &options)?)
+}
+
+/// A file per object, named as kustomize names them; the namespace comes first where there are several.
+fn write_files(build: &Build, folder: &Path) -> anyhow::Result<()> {
+    let mut namespaces: Vec<&str> = build.objects.iter().map(sluice_object::namespace).collect();
+    namespaces.sort_unstable();
+    namespaces.dedup();
+    for object in &build.objects {
+        let gvk = GroupVersionKind::from_object(object)?;
+        let namespace = if namespaces.len() > 1 { sluice_object::namespace(object) } else { "" };
+        let parts = [namespace, &gvk.group, &gvk.version, &gvk.kind, sluice_object::name(object)];
+        let parts: Vec<String> = parts.iter().filter(|it| !it.is_empty()).map(|it| it.to_lowercase()).collect();
+        // A name is not checked by a build: it must not lead out of the folder.
+        let file = folder.join(format!("{}.yaml", parts.join("_")).replace(['/', '\\'], "_"));
+        let text = sluice_yaml::emit(object)?;
+        fs::write(&file, text).with_context(|| file.display().to_string())?;
+    }
+    Ok(())
+}
