@@ -1,0 +1,9 @@
+//! End-to-end scenarios: each starts a world of its own (see the crate's documentation) and says what must hold in it.
+
+mod bad_input;
+mod faults;
+mod guard;
+mod kubectl;
+mod requests;
+mod tenancy;
+mod tour;
