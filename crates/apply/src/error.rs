@@ -103,14 +103,26 @@ fn without_secrets(message: &str, desired: &Value) -> String {
         return message.to_owned();
     }
     let mut values: Vec<String> = Vec::new();
-    for field in ["data", "stringData"] {
-        for value in desired.get(field).and_then(Value::as_object).into_iter().flatten().map(|(_, value)| value) {
-            let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-            let decoded = STANDARD.decode(&text).ok().and_then(|bytes| String::from_utf8(bytes).ok());
-            values.push(STANDARD.encode(&text));
-            values.extend(decoded);
-            values.push(text);
-        }
+    // Servers refuse what is no text too, and quote it in Go's words: each part has to be found by itself.
+    let mut parts: Vec<&Value> = ["data", "stringData"].iter().filter_map(|field| desired.get(field)).collect();
+    while let Some(part) = parts.pop() {
+        let text = match part {
+            Value::Object(map) => {
+                parts.extend(map.values());
+                continue;
+            }
+            Value::Array(items) => {
+                parts.extend(items);
+                continue;
+            }
+            Value::Null => continue,
+            Value::String(text) => text.clone(),
+            Value::Bool(_) | Value::Number(_) => part.to_string(),
+        };
+        let decoded = STANDARD.decode(&text).ok().and_then(|bytes| String::from_utf8(bytes).ok());
+        values.push(STANDARD.encode(&text));
+        values.extend(decoded);
+        values.push(text);
     }
     // Longer ones first, so that one that holds another is replaced whole.
     values.sort_by_key(|value| std::cmp::Reverse(value.len()));
@@ -128,6 +140,8 @@ mod tests {
         let secret = json!({"kind": "Secret", "data": {"a": "aHVudGVyMg=="}, "stringData": {"b": "swordfish"}});
         let text = without_secrets("bad value \"aHVudGVyMg==\" or hunter2, swordfish", &secret);
         assert_eq!(text, "bad value \"***\" or ***, ***");
+        let nested = json!({"kind": "Secret", "stringData": {"b": ["swordfish", {"c": "hunter2"}]}});
+        assert_eq!(without_secrets("got [swordfish map[c:hunter2]]", &nested), "got [*** map[c:***]]");
         assert_eq!(without_secrets("port 80", &json!({"kind": "Service", "data": {"x": "port"}})), "port 80");
     }
 }
