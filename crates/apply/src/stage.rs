@@ -97,11 +97,18 @@ impl Applier {
             let before = changes.len();
             let items = self.look(request.owner, objects).await?;
             self.rehearse(&items, request.owner, request.force).await?;
-            for item in items {
+            let mut items = items.into_iter();
+            while let Some(item) = items.next() {
                 if request.stop.is_cancelled() {
                     return Err(ApplyError::Interrupted);
                 }
-                changes.push(self.write(item, request.owner, request.force, request.stop).await?);
+                match self.write(item, request.owner, request.force, request.stop).await {
+                    Ok(change) => changes.push(change),
+                    Err(ApplyError::Refused(failures)) => {
+                        return Err(self.and_the_rest(failures, items.as_slice(), request.owner, request.force).await);
+                    }
+                    Err(error) => return Err(error),
+                }
             }
             if number < 2 {
                 self.settle(&changes[before..], request.stop).await?;
@@ -197,10 +204,27 @@ impl Applier {
     /// Asks the server what it would say to the objects that it could refuse.
     async fn rehearse(&self, items: &[Item], owner: &Owner, force: bool) -> Result<(), ApplyError> {
         let wanted = items.iter().filter(|item| matches!(item.step, Step::Write { rehearse: true, .. }));
-        let rehearsals: Vec<_> = wanted.map(|item| self.rehearse_one(item, owner, force)).collect();
+        let failures = self.rehearsals(wanted, owner, force).await;
+        if failures.is_empty() {
+            return Ok(());
+        }
+        // What looked harmless may be refused for the same reason, for example a right that is missing.
+        let others = items.iter().filter(|item| matches!(item.step, Step::Write { rehearse: false, .. }));
+        let more = self.rehearsals(others, owner, force).await;
+        Err(ApplyError::Refused(failures.into_iter().chain(more).collect()))
+    }
+
+    /// The failures of a write, and those that the objects after it would have met: the user sees all of them at once.
+    async fn and_the_rest(&self, mut failures: Vec<Failure>, rest: &[Item], owner: &Owner, force: bool) -> ApplyError {
+        let rest = rest.iter().filter(|item| matches!(item.step, Step::Write { rehearse: false, .. }));
+        failures.extend(self.rehearsals(rest, owner, force).await);
+        ApplyError::Refused(failures)
+    }
+
+    async fn rehearsals<'a>(&self, items: impl Iterator<Item = &'a Item>, owner: &Owner, force: bool) -> Vec<Failure> {
+        let rehearsals: Vec<_> = items.map(|item| self.rehearse_one(item, owner, force)).collect();
         let failures = stream::iter(rehearsals).buffered(self.concurrent.max(1)).collect::<Vec<_>>().await;
-        let failures: Vec<Failure> = failures.into_iter().flatten().collect();
-        if failures.is_empty() { Ok(()) } else { Err(ApplyError::Refused(failures)) }
+        failures.into_iter().flatten().collect()
     }
 
     async fn rehearse_one(&self, item: &Item, owner: &Owner, force: bool) -> Option<Failure> {
