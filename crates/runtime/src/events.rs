@@ -42,6 +42,14 @@ pub struct Event {
     metadata: BTreeMap<String, String>,
     reporting_controller: String,
     reporting_instance: String,
+    #[serde(skip)]
+    for_whom: Audience,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Audience {
+    Everybody,
+    Receiver,
 }
 
 /// Sends events; clones share the queues.
@@ -91,6 +99,30 @@ impl Recorder {
         message: &str,
         metadata: BTreeMap<String, String>,
     ) {
+        self.queue(object, severity, reason, message, metadata, Audience::Everybody);
+    }
+
+    /// Queues an event that goes to the notification-controller, and is not recorded in Kubernetes.
+    pub fn post<K: Resource<DynamicType = ()>>(
+        &self,
+        object: &K,
+        severity: Severity,
+        reason: &str,
+        message: &str,
+        metadata: BTreeMap<String, String>,
+    ) {
+        self.queue(object, severity, reason, message, metadata, Audience::Receiver);
+    }
+
+    fn queue<K: Resource<DynamicType = ()>>(
+        &self,
+        object: &K,
+        severity: Severity,
+        reason: &str,
+        message: &str,
+        metadata: BTreeMap<String, String>,
+        for_whom: Audience,
+    ) {
         let mut all: BTreeMap<String, String> = object
             .annotations()
             .iter()
@@ -109,6 +141,7 @@ impl Recorder {
             metadata: all,
             reporting_controller: self.controller.clone(),
             reporting_instance: self.instance.clone(),
+            for_whom,
         };
         trace!(severity = ?event.severity, reason, message, "event");
         if self.queue.try_send(event).is_err() {
@@ -148,7 +181,9 @@ async fn record_all(
             () = stop.cancelled() => return,
         };
         let Some(event) = event else { return };
-        if let Err(error) = kube.post(&event_path(&event), &kubernetes_event(&event)).await {
+        if event.for_whom == Audience::Everybody
+            && let Err(error) = kube.post(&event_path(&event), &kubernetes_event(&event)).await
+        {
             debug!(%error, "an event could not be recorded");
         }
         if event.severity != Severity::Trace

@@ -11,28 +11,35 @@ use crate::context::Context;
 
 /// Sends an event about a revision.
 pub fn send(object: &Kustomization, ctx: &Context, severity: Severity, reason: &str, message: &str, revision: &str) {
-    send_with(object, ctx, severity, reason, message, revision, BTreeMap::new());
+    ctx.runtime.recorder().event(object, severity, reason, message, about(revision));
 }
 
-/// Sends the event that ends a successful pass; it updates commit statuses and nothing else.
-pub fn finished(object: &Kustomization, ctx: &Context, reason: &str, message: &str, revision: &str) {
-    let update = BTreeMap::from([(format!("{GROUP}/commit_status"), "update".to_owned())]);
-    send_with(object, ctx, Severity::Info, reason, message, revision, update);
-}
-
-fn send_with(
-    object: &Kustomization,
-    ctx: &Context,
-    severity: Severity,
-    reason: &str,
-    message: &str,
-    revision: &str,
-    mut metadata: BTreeMap<String, String>,
-) {
-    if !revision.is_empty() {
-        metadata.insert(format!("{GROUP}/revision"), revision.to_owned());
+/// Sends the event that ends a successful pass; it updates commit statuses and nothing else. Where the pass has told of
+/// changes already, a second record in Kubernetes would cost a request and say nothing.
+pub fn finished(object: &Kustomization, ctx: &Context, message: &str, revision: &str, told: Told) {
+    let mut metadata = about(revision);
+    metadata.insert(format!("{GROUP}/commit_status"), "update".to_owned());
+    let (recorder, reason) = (ctx.runtime.recorder(), "ReconciliationSucceeded");
+    match told {
+        Told::Nothing => recorder.event(object, Severity::Info, reason, message, metadata),
+        Told::Changes => recorder.post(object, Severity::Info, reason, message, metadata),
     }
-    ctx.runtime.recorder().event(object, severity, reason, message, metadata);
+}
+
+/// What a pass has told before its end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Told {
+    /// Nothing.
+    Nothing,
+    /// What it changed.
+    Changes,
+}
+
+fn about(revision: &str) -> BTreeMap<String, String> {
+    match revision {
+        "" => BTreeMap::new(),
+        revision => BTreeMap::from([(format!("{GROUP}/revision"), revision.to_owned())]),
+    }
 }
 
 /// The lines of changed objects; `None` when nothing has changed.

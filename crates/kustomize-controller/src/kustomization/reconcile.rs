@@ -62,6 +62,8 @@ struct Pass<'a> {
     digest: Option<String>,
     /// Whether anything was done that is worth an event.
     worked: bool,
+    /// Whether an event has said what was changed.
+    told: events::Told,
 }
 
 impl<'a> Pass<'a> {
@@ -77,6 +79,7 @@ impl<'a> Pass<'a> {
             origin: String::new(),
             digest: None,
             worked: false,
+            told: events::Told::Nothing,
             object,
         }
     }
@@ -235,6 +238,7 @@ impl<'a> Pass<'a> {
         }
         let Some(listing) = events::listing(changes) else { return };
         self.worked = true;
+        self.told = events::Told::Changes;
         let count = changes.iter().filter(|it| !matches!(it.action, Action::Unchanged | Action::Skipped)).count();
         info!(revision = %self.revision, changed = count, elapsed_ms = self.start.elapsed().as_millis() as u64, "applied");
         let reason = find(&self.status.conditions, "Ready").map_or("Progressing", |it| it.reason.as_str()).to_owned();
@@ -348,7 +352,7 @@ impl<'a> Pass<'a> {
             }
             let message = format!("Reconciliation finished in {}, next run in {}", text(took), text(interval));
             info!(revision = %self.revision, "{message}");
-            events::finished(object, self.ctx, "ReconciliationSucceeded", &message, &self.revision);
+            events::finished(object, self.ctx, &message, &self.revision, self.told);
         }
         Requeue::After(interval)
     }
