@@ -80,9 +80,13 @@ async fn story(object: &GitRepository, ctx: &Context, new_revision: &mut Option<
     Ok(Some((artifact, included, subject)))
 }
 
-/// One round trip, or none when somebody just asked the same. A user who asks for a pass wants to know about now.
+/// One round trip, or none when somebody just asked the same. A user who asks for a pass, resumes or edits the object
+/// wants to know about now.
 async fn resolve(object: &GitRepository, remote: &Remote, reference: &Reference) -> Result<Resolved, Failure> {
-    let asked = requested(object) != object.status.last_handled_reconcile_at;
+    let observed = object.status.observed_generation;
+    // A new object has observed nothing: those that are made together share a round trip.
+    let edited = observed > 0 && object.metadata.generation != Some(observed);
+    let asked = edited || requested(object) != object.status.last_handled_reconcile_at;
     let freshness = if asked { Freshness::Since(std::time::Instant::now()) } else { Freshness::Recent };
     Ok(remote.resolve(reference, freshness).await?)
 }
