@@ -121,7 +121,7 @@ async fn writing() {
         conflict.code != 0 && conflict.err.contains("conflict") && conflict.err.contains(".data.a"),
         "{conflict:?}"
     );
-    let strict = apply("apply -f -", &MAP.replace("data:", "dat:")).await;
+    let strict = apply("apply -f -", &MAP.replace("\ndata:", "\ndat:")).await;
     assert!(strict.code != 0 && strict.err.contains("unknown field \"dat\""), "{strict:?}");
     told(apply("create -f -", &MAP.replace("typed", "made")).await, "configmap/made created");
     let again = apply("create -f -", &MAP.replace("typed", "made")).await;
