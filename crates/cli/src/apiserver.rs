@@ -128,7 +128,8 @@ pub fn write_secret(path: &Path, text: &str) -> anyhow::Result<()> {
     use std::io::Write as _;
     use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
     let doing = || format!("`{}`", path.display());
-    let mut file = fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path).with_context(doing)?;
+    let mut file =
+        fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path).with_context(doing)?;
     // It may have been there, readable for others.
     file.set_permissions(fs::Permissions::from_mode(0o600)).with_context(doing)?;
     file.write_all(text.as_bytes()).with_context(doing)
@@ -140,7 +141,9 @@ fn read_tokens(path: &Path) -> anyhow::Result<Vec<User>> {
     let mut users = Vec::new();
     for (index, line) in text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()) {
         let user = token_line(line);
-        users.push(user.with_context(|| format!("{}:{}: write TOKEN,USER,UID,\"GROUP,GROUP\"", path.display(), index + 1))?);
+        users.push(
+            user.with_context(|| format!("{}:{}: write TOKEN,USER,UID,\"GROUP,GROUP\"", path.display(), index + 1))?,
+        );
     }
     Ok(users)
 }
@@ -164,7 +167,10 @@ mod tests {
     #[test]
     fn a_line_of_tokens_names_a_user() {
         let user = token_line("s3cr3t,alice,1,\"a,b\"").unwrap();
-        assert_eq!((user.name.as_str(), user.token.as_str(), user.groups), ("alice", "s3cr3t", vec!["a".to_owned(), "b".to_owned()]));
+        assert_eq!(
+            (user.name.as_str(), user.token.as_str(), user.groups),
+            ("alice", "s3cr3t", vec!["a".to_owned(), "b".to_owned()])
+        );
         assert!(token_line("s3cr3t,bob,2").unwrap().groups.is_empty());
         assert!(token_line("alone").is_none() && token_line(",x,1").is_none());
     }

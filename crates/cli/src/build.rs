@@ -102,7 +102,9 @@ impl Local {
                 }
                 object
             }
-            None => live.with_context(|| format!("Kustomization `{}` not found in `{namespace}` namespace", self.name))?,
+            None => {
+                live.with_context(|| format!("Kustomization `{}` not found in `{namespace}` namespace", self.name))?
+            }
         };
         let variables = match cluster {
             Some(cluster) => variables(cluster, &object, namespace).await?,
@@ -151,7 +153,11 @@ async fn variables(cluster: &Cluster, object: &Value, namespace: &str) -> anyhow
         };
         let Some(found) = cluster.get(&item("v1", plural, namespace, text("name"))).await? else {
             if reference["optional"].as_bool() != Some(true) {
-                talk::warning(&format!("{} `{namespace}/{}` not found; its variables are empty", text("kind"), text("name")));
+                talk::warning(&format!(
+                    "{} `{namespace}/{}` not found; its variables are empty",
+                    text("kind"),
+                    text("name")
+                ));
             }
             continue;
         };

@@ -8,8 +8,8 @@ use clap::{Parser, Subcommand};
 use crate::cluster::KubeFlags;
 use crate::output::talk;
 use crate::{
-    apiserver, build, completion, create, delete, dev, diff, events, export, get, install, kustomize, preview, reconcile,
-    suspend, tree, version,
+    apiserver, build, completion, create, delete, dev, diff, events, export, get, install, kustomize, preview,
+    reconcile, suspend, tree, version,
 };
 
 const EXAMPLES: &str = "\

@@ -161,7 +161,11 @@ mod tests {
     fn list_items_are_told_apart_by_name() {
         let old = json!({"c": [{"name": "web", "image": "a"}, {"name": "log", "image": "x"}]});
         let new = json!({"c": [{"name": "new", "image": "n"}, {"name": "web", "image": "b"}]});
-        check(old, new, "c[web].image: a → b\n- c[log]: {\"image\":\"x\",\"name\":\"log\"}\n+ c[new]: {\"image\":\"n\",\"name\":\"new\"}\n");
+        check(
+            old,
+            new,
+            "c[web].image: a → b\n- c[log]: {\"image\":\"x\",\"name\":\"log\"}\n+ c[new]: {\"image\":\"n\",\"name\":\"new\"}\n",
+        );
         check(json!({"a": [1, 2]}), json!({"a": [1, 3, 4]}), "a[1]: 2 → 3\n+ a[2]: 4\n");
     }
 

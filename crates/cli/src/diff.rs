@@ -72,7 +72,9 @@ pub async fn run(args: DiffArgs, flags: &KubeFlags) -> anyhow::Result<ExitCode> 
 /// What would happen to one object; empty when nothing would.
 async fn one(cluster: &Cluster, object: &Value) -> anyhow::Result<String> {
     let name = describe(object);
-    let asks = |key: &str, value: &str| sluice_object::annotation(object, key).is_some_and(|it| it.eq_ignore_ascii_case(value));
+    let asks = |key: &str, value: &str| {
+        sluice_object::annotation(object, key).is_some_and(|it| it.eq_ignore_ascii_case(value))
+    };
     if asks(RECONCILE, "disabled") || asks(SSA, "Ignore") {
         talk::action(&format!("{name} skipped"));
         return Ok(String::new());
@@ -99,14 +101,18 @@ async fn one(cluster: &Cluster, object: &Value) -> anyhow::Result<String> {
 }
 
 fn is_custom(object: &Value) -> bool {
-    sluice_object::api_version(object).split('/').next().is_some_and(|group| group.contains('.') && !group.ends_with(".k8s.io"))
+    sluice_object::api_version(object)
+        .split('/')
+        .next()
+        .is_some_and(|group| group.contains('.') && !group.ends_with(".k8s.io"))
 }
 
 async fn deleted(cluster: &Cluster, kustomization: &Value, objects: &[Value]) -> anyhow::Result<String> {
     if kustomization.pointer("/spec/prune").and_then(Value::as_bool) != Some(true) {
         return Ok(String::new());
     }
-    let built: BTreeSet<String> = objects.iter().filter_map(|it| sluice_object::ObjectRef::of(it).ok()).map(|it| it.inventory_id()).collect();
+    let built: BTreeSet<String> =
+        objects.iter().filter_map(|it| sluice_object::ObjectRef::of(it).ok()).map(|it| it.inventory_id()).collect();
     let mut text = String::new();
     for gone in tree::inventory(kustomization).into_iter().filter(|it| !built.contains(&it.inventory_id())) {
         let Ok(path) = cluster.path_of_ref(&gone).await else { continue };

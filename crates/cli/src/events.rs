@@ -64,7 +64,10 @@ pub async fn run(args: EventsArgs, flags: &KubeFlags) -> anyhow::Result<ExitCode
     events.sort_by_key(last_seen);
     let now = Timestamp::now();
     if events.is_empty() && !args.watch {
-        output::talk::plain(&format!("No events found in {} namespace.", if namespace.is_empty() { "any" } else { namespace }));
+        output::talk::plain(&format!(
+            "No events found in {} namespace.",
+            if namespace.is_empty() { "any" } else { namespace }
+        ));
         return Ok(ExitCode::SUCCESS);
     }
     let mut table = Table::new(&headers(args.all_namespaces));
@@ -113,13 +116,21 @@ fn row(event: &Value, all_namespaces: bool, now: Timestamp) -> Vec<String> {
     let text = |pointer: &str| event.pointer(pointer).and_then(Value::as_str).unwrap_or_default().to_owned();
     let object = format!("{}/{}", text("/involvedObject/kind"), text("/involvedObject/name"));
     let seen = last_seen(event).map_or_else(|| "<unknown>".to_owned(), |at| age(now, at));
-    let cells = [text("/involvedObject/namespace"), seen, text("/type"), text("/reason"), object, short_hashes(&text("/message"))];
+    let cells = [
+        text("/involvedObject/namespace"),
+        seen,
+        text("/type"),
+        text("/reason"),
+        object,
+        short_hashes(&text("/message")),
+    ];
     cells[usize::from(!all_namespaces)..].to_vec()
 }
 
 /// When it happened last.
 pub fn last_seen(event: &Value) -> Option<Timestamp> {
-    let times = ["/series/lastObservedTime", "/lastTimestamp", "/eventTime", "/firstTimestamp", "/metadata/creationTimestamp"];
+    let times =
+        ["/series/lastObservedTime", "/lastTimestamp", "/eventTime", "/firstTimestamp", "/metadata/creationTimestamp"];
     times.iter().find_map(|pointer| event.pointer(pointer)?.as_str()?.parse().ok())
 }
 
@@ -171,7 +182,8 @@ async fn subjects(cluster: &Cluster, text: &str, all: bool) -> anyhow::Result<Ve
         return Ok(subjects);
     }
     let object = cluster.get(&kind.object(&cluster.namespace, name)).await?;
-    let object = object.with_context(|| format!("{} `{name}` not found in `{}` namespace", kind.kind, cluster.namespace))?;
+    let object =
+        object.with_context(|| format!("{} `{name}` not found in `{}` namespace", kind.kind, cluster.namespace))?;
     for pointer in ["/spec/sourceRef", "/spec/chartRef", "/spec/chart/spec/sourceRef"] {
         let Some(source) = object.pointer(pointer) else { continue };
         let text = |field: &str| source.get(field).and_then(Value::as_str).unwrap_or_default().to_owned();

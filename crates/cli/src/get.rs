@@ -167,7 +167,8 @@ pub async fn run(args: GetArgs, flags: &KubeFlags) -> anyhow::Result<ExitCode> {
     let namespace = if filter.all_namespaces { "" } else { &cluster.namespace };
     let (mut text, mut any) = (String::new(), false);
     for kind in kinds {
-        let labels = filter.label_selector.as_deref().map(|it| format!("&labelSelector={}", encode(it))).unwrap_or_default();
+        let labels =
+            filter.label_selector.as_deref().map(|it| format!("&labelSelector={}", encode(it))).unwrap_or_default();
         let (mut objects, version) = cluster.list(&kind.path(namespace), &labels).await?;
         objects.retain(|it| is_wanted(it, filter, selector.as_ref()));
         if objects.is_empty() && !filter.watch {
@@ -188,7 +189,9 @@ pub async fn run(args: GetArgs, flags: &KubeFlags) -> anyhow::Result<ExitCode> {
     output::data(&text)?;
     match (any, &filter.name) {
         (false, Some(name)) => bail!("no object `{name}` found in `{}` namespace", cluster.namespace),
-        (false, None) => talk::failure(&format!("no {} found in `{}` namespace", args.what.described(), cluster.namespace)),
+        (false, None) => {
+            talk::failure(&format!("no {} found in `{}` namespace", args.what.described(), cluster.namespace))
+        }
         (true, _) => {}
     }
     Ok(ExitCode::SUCCESS)
@@ -233,7 +236,8 @@ async fn follow(
 }
 
 fn is_wanted(object: &Value, filter: &Filter, selector: Option<&StatusSelector>) -> bool {
-    filter.name.as_ref().is_none_or(|name| sluice_object::name(object) == name) && selector.is_none_or(|it| it.matches(object))
+    filter.name.as_ref().is_none_or(|name| sluice_object::name(object) == name)
+        && selector.is_none_or(|it| it.matches(object))
 }
 
 /// The rows of one kind, columns as Flux's.
@@ -331,9 +335,10 @@ impl StatusSelector {
 
     fn matches(&self, object: &Value) -> bool {
         let conditions = object.pointer("/status/conditions").and_then(Value::as_array);
-        let mut of_type = conditions.into_iter().flatten().filter(|it| {
-            it["type"].as_str().is_some_and(|it| it.to_lowercase() == self.condition)
-        });
+        let mut of_type = conditions
+            .into_iter()
+            .flatten()
+            .filter(|it| it["type"].as_str().is_some_and(|it| it.to_lowercase() == self.condition));
         let equal = of_type.any(|it| it["status"].as_str().is_some_and(|it| it.to_lowercase() == self.status));
         equal == self.equal
     }

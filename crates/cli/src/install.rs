@@ -100,6 +100,7 @@ impl InstallArgs {
         let mut objects = sluice_kustomize::build(&embedded::config()?, "default", &Options::default())?.objects;
         objects.retain(|it| self.wants(it));
         for object in &mut objects {
+            self.leave_out_subjects(object);
             rename(object, namespace);
             if kind(object) == "Deployment" {
                 self.adapt(object)?;
@@ -114,6 +115,17 @@ impl InstallArgs {
         });
         component.is_none_or(|it| self.components.iter().any(|wanted| wanted == it))
             && (self.network_policy || kind(object) != "NetworkPolicy")
+    }
+
+    /// Nobody is bound who is not there.
+    fn leave_out_subjects(&self, object: &mut Value) {
+        let missing = |it: &Value| {
+            let called = it["name"].as_str().unwrap_or_default();
+            COMPONENTS.contains(&called) && !self.components.iter().any(|wanted| wanted == called)
+        };
+        if let Some(subjects) = object.get_mut("subjects").and_then(Value::as_array_mut) {
+            subjects.retain(|it| !missing(it));
+        }
     }
 
     fn adapt(&self, deployment: &mut Value) -> anyhow::Result<()> {
@@ -132,7 +144,10 @@ impl InstallArgs {
         for arg in container["args"].as_array_mut().into_iter().flatten() {
             let Some(text) = arg.as_str() else { continue };
             *arg = text
-                .replace("--watch-all-namespaces=true", &format!("--watch-all-namespaces={}", self.watch_all_namespaces))
+                .replace(
+                    "--watch-all-namespaces=true",
+                    &format!("--watch-all-namespaces={}", self.watch_all_namespaces),
+                )
                 .replace("--log-level=info", &format!("--log-level={}", self.log_level))
                 .replace("cluster.local", &self.cluster_domain)
                 .into();
@@ -154,6 +169,10 @@ fn rename(object: &mut Value, namespace: &str) {
     sluice_object::set_name(object, &renamed);
     if sluice_object::label(object, "app.kubernetes.io/instance") == Some(DEFAULT) {
         sluice_object::set_label(object, "app.kubernetes.io/instance", namespace);
+    }
+    let pod_labels = object.pointer_mut("/spec/template/metadata/labels");
+    if let Some(instance) = pod_labels.and_then(|it| it.get_mut("app.kubernetes.io/instance")) {
+        *instance = namespace.into();
     }
     if let Some(role) = object.pointer_mut("/roleRef/name") {
         *role = role.as_str().unwrap_or_default().replace(DEFAULT, namespace).into();

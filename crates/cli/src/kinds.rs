@@ -49,8 +49,20 @@ pub static RECEIVER: FluxKind = kind("Receiver", "notification.toolkit.fluxcd.io
 
 /// Every kind, in the order in which `get all` lists them.
 pub static ALL: [&FluxKind; 14] = [
-    &GIT, &OCI, &HELM_REPOSITORY, &CHART, &BUCKET, &EXTERNAL, &HELM_RELEASE, &KUSTOMIZATION, &RECEIVER, &PROVIDER, &ALERT,
-    &IMAGE_REPOSITORY, &IMAGE_POLICY, &IMAGE_UPDATE,
+    &GIT,
+    &OCI,
+    &HELM_REPOSITORY,
+    &CHART,
+    &BUCKET,
+    &EXTERNAL,
+    &HELM_RELEASE,
+    &KUSTOMIZATION,
+    &RECEIVER,
+    &PROVIDER,
+    &ALERT,
+    &IMAGE_REPOSITORY,
+    &IMAGE_POLICY,
+    &IMAGE_UPDATE,
 ];
 
 impl FluxKind {

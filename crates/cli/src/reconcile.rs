@@ -55,7 +55,8 @@ pub async fn run(args: ReconcileArgs, flags: &KubeFlags) -> anyhow::Result<ExitC
         let (source, of, source_name) = source_of(kind, &object)?;
         one(&cluster, source, &of, &source_name, flags.timeout.0, &[]).await?;
     }
-    let extra: Vec<&str> = [(args.force, FORCE_AT), (args.reset, RESET_AT)].iter().filter(|it| it.0).map(|it| it.1).collect();
+    let extra: Vec<&str> =
+        [(args.force, FORCE_AT), (args.reset, RESET_AT)].iter().filter(|it| it.0).map(|it| it.1).collect();
     one(&cluster, kind, &namespace, name, flags.timeout.0, &extra).await?;
     Ok(ExitCode::SUCCESS)
 }
@@ -131,7 +132,8 @@ fn source_of(kind: &FluxKind, object: &Value) -> anyhow::Result<(&'static FluxKi
     };
     let text = |field: &str| reference.and_then(|it| it.get(field)).and_then(Value::as_str).unwrap_or_default();
     let source = kinds::of_kind(text("kind")).filter(|it| it.is_source && it.kind != "ExternalArtifact");
-    let source = source.with_context(|| format!("--with-source: a source of kind `{}` cannot be reconciled", text("kind")))?;
+    let source =
+        source.with_context(|| format!("--with-source: a source of kind `{}` cannot be reconciled", text("kind")))?;
     let namespace = if text("namespace").is_empty() { sluice_object::namespace(object) } else { text("namespace") };
     Ok((source, namespace.to_owned(), text("name").to_owned()))
 }

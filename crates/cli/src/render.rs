@@ -57,7 +57,8 @@ fn flux_spec(spec: &Value) -> anyhow::Result<flux::Spec> {
     let text = |field: &str| spec.get(field).and_then(Value::as_str).unwrap_or_default().to_owned();
     let list = |field: &str| spec.get(field).and_then(Value::as_array).cloned().unwrap_or_default();
     let texts = |field: &str| -> anyhow::Result<Vec<String>> {
-        let one = |it: &Value| it.as_str().map(str::to_owned).with_context(|| format!("spec.{field}: `{it}` is no text"));
+        let one =
+            |it: &Value| it.as_str().map(str::to_owned).with_context(|| format!("spec.{field}: `{it}` is no text"));
         list(field).iter().map(one).collect()
     };
     Ok(flux::Spec {
@@ -75,7 +76,9 @@ fn flux_spec(spec: &Value) -> anyhow::Result<flux::Spec> {
 fn substitute(objects: &mut Vec<Value>, post_build: &Value, settings: &Settings) -> anyhow::Result<()> {
     let mut variables = settings.variables.clone();
     for (name, value) in post_build.get("substitute").and_then(Value::as_object).into_iter().flatten() {
-        let Some(value) = value.as_str() else { bail!("spec.postBuild.substitute.{name}: not a text; put it in quotes") };
+        let Some(value) = value.as_str() else {
+            bail!("spec.postBuild.substitute.{name}: not a text; put it in quotes")
+        };
         variables.insert(name.clone(), value.to_owned());
     }
     let always = post_build.get("substituteStrategy").and_then(Value::as_str) == Some("Always");
@@ -129,14 +132,18 @@ mod tests {
             "path": "./app", "targetNamespace": "prod", "commonMetadata": {"labels": {"team": "a"}},
             "postBuild": {"substitute": {"where": "here"}}}});
         let built = kustomization(&object, &tree(), &folder(&object).unwrap(), &Settings::default()).unwrap();
-        assert_eq!(built, [json!({"apiVersion": "v1", "kind": "ConfigMap", "data": {"where": "here"}, "metadata": {
+        assert_eq!(
+            built,
+            [json!({"apiVersion": "v1", "kind": "ConfigMap", "data": {"where": "here"}, "metadata": {
             "name": "c", "namespace": "prod", "labels": {"team": "a", "kustomize.toolkit.fluxcd.io/name": "app",
-            "kustomize.toolkit.fluxcd.io/namespace": "flux-system"}}})]);
+            "kustomize.toolkit.fluxcd.io/namespace": "flux-system"}}})]
+        );
     }
 
     #[test]
     fn a_missing_variable_is_an_error_only_in_strict_mode() {
-        let object = json!({"metadata": {"name": "app"}, "spec": {"path": "app", "postBuild": {"substitute": {"x": "y"}}}});
+        let object =
+            json!({"metadata": {"name": "app"}, "spec": {"path": "app", "postBuild": {"substitute": {"x": "y"}}}});
         let strict = kustomization(&object, &tree(), "app", &Settings::default()).unwrap_err();
         assert!(strict.to_string().starts_with("ConfigMap/c: envsubst error"), "{strict}");
         let lenient = Settings { mode: Mode::Lenient, ..Settings::default() };

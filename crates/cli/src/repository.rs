@@ -176,11 +176,17 @@ mod tests {
 
     fn flux(kind: &str, name: &str, rest: &str) -> String {
         let group = if kind == "GitRepository" { "source" } else { "kustomize" };
-        format!("apiVersion: {group}.toolkit.fluxcd.io/v1\nkind: {kind}\nmetadata: {{name: {name}, namespace: ns}}\n{rest}\n")
+        format!(
+            "apiVersion: {group}.toolkit.fluxcd.io/v1\nkind: {kind}\nmetadata: {{name: {name}, namespace: ns}}\n{rest}\n"
+        )
     }
 
     fn kustomization(name: &str, source: &str, path: &str) -> String {
-        flux("Kustomization", name, &format!("spec: {{path: {path}, sourceRef: {{kind: GitRepository, name: {source}}}}}"))
+        flux(
+            "Kustomization",
+            name,
+            &format!("spec: {{path: {path}, sourceRef: {{kind: GitRepository, name: {source}}}}}"),
+        )
     }
 
     #[test]
@@ -193,7 +199,10 @@ mod tests {
         let (a, b) = (flux("GitRepository", "a", ""), flux("GitRepository", "b", ""));
         let (uses_a, uses_b) = (kustomization("x", "a", "./here"), kustomization("y", "b", "./elsewhere"));
         assert_eq!(own(&[("a.yaml", &a)]), ["a"]);
-        assert_eq!(own(&[("a.yaml", &a), ("b.yaml", &b), ("x.yaml", &uses_a), ("y.yaml", &uses_b), ("here/f", "")]), ["a"]);
+        assert_eq!(
+            own(&[("a.yaml", &a), ("b.yaml", &b), ("x.yaml", &uses_a), ("y.yaml", &uses_b), ("here/f", "")]),
+            ["a"]
+        );
         let bootstrap = flux("GitRepository", "flux-system", "");
         assert_eq!(own(&[("a.yaml", &a), ("s.yaml", &bootstrap)]), ["flux-system"]);
         assert_eq!(own(&[("x.yaml", &uses_a), ("here/f", "")]), ["a"]);
@@ -212,7 +221,11 @@ mod tests {
 
     #[test]
     fn templates_and_other_yaml_are_passed_over() {
-        let tree = tree(&[("t.yaml", "{{ if x }}\n.toolkit.fluxcd.io/"), ("v.yaml", "a: 1"), ("node_modules/k.yaml", &kustomization("x", "a", "."))]);
+        let tree = tree(&[
+            ("t.yaml", "{{ if x }}\n.toolkit.fluxcd.io/"),
+            ("v.yaml", "a: 1"),
+            ("node_modules/k.yaml", &kustomization("x", "a", ".")),
+        ]);
         assert!(scan(&tree, "").unwrap().objects.is_empty());
     }
 }

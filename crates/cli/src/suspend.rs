@@ -13,7 +13,9 @@ use crate::{reconcile, wait};
 
 /// Leave objects alone until they are resumed
 #[derive(Args)]
-#[command(after_help = "Examples:\n  # During an incident: no more changes by `apps`\n  sluice suspend kustomization apps")]
+#[command(
+    after_help = "Examples:\n  # During an incident: no more changes by `apps`\n  sluice suspend kustomization apps"
+)]
 pub struct SuspendArgs {
     #[command(subcommand)]
     what: What,

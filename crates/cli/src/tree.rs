@@ -61,8 +61,8 @@ pub async fn run(args: TreeArgs, flags: &KubeFlags) -> anyhow::Result<ExitCode> 
     let cluster = Cluster::connect(flags).await?;
     let path = kinds::KUSTOMIZATION.object(&cluster.namespace, &args.name);
     let object = cluster.get(&path).await?;
-    let object =
-        object.with_context(|| format!("Kustomization `{}` not found in `{}` namespace", args.name, cluster.namespace))?;
+    let object = object
+        .with_context(|| format!("Kustomization `{}` not found in `{}` namespace", args.name, cluster.namespace))?;
     let root = node(&cluster, &object, args.compact, MAX_DEPTH).await?;
     output::data(&match args.output {
         Form::Tree => escape::lines(&drawn(&root)).into_owned(),
@@ -134,7 +134,10 @@ mod tests {
 
     #[test]
     fn a_tree_is_drawn() {
-        let leaf = |name: &str| Node { object: ObjectRef::from_inventory(&format!("ns_{name}__ConfigMap"), "v1").unwrap(), children: vec![] };
+        let leaf = |name: &str| Node {
+            object: ObjectRef::from_inventory(&format!("ns_{name}__ConfigMap"), "v1").unwrap(),
+            children: vec![],
+        };
         let mut root = leaf("root");
         let mut inner = leaf("inner");
         inner.children.push(leaf("a"));

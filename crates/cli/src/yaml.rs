@@ -43,7 +43,9 @@ pub fn cleaned(object: &Value) -> Value {
         map.remove("status");
     }
     if let Some(metadata) = object.get_mut("metadata").and_then(Value::as_object_mut) {
-        for field in ["managedFields", "resourceVersion", "uid", "generation", "creationTimestamp", "selfLink", "finalizers"] {
+        for field in
+            ["managedFields", "resourceVersion", "uid", "generation", "creationTimestamp", "selfLink", "finalizers"]
+        {
             metadata.remove(field);
         }
         if let Some(annotations) = metadata.get_mut("annotations").and_then(Value::as_object_mut) {

@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use anyhow::{Context as _, bail};
 use clap::Args;
-use kube::config::{AuthInfo, Cluster, Context, KubeConfigOptions, Kubeconfig, NamedAuthInfo, NamedCluster, NamedContext};
+use kube::config::{
+    AuthInfo, Cluster, Context, KubeConfigOptions, Kubeconfig, NamedAuthInfo, NamedCluster, NamedContext,
+};
 use sluice_runtime::GoDuration;
 
 use crate::output::talk;
@@ -122,11 +124,8 @@ impl KubeFlags {
         for named in &mut kubeconfig.auth_infos {
             self.override_user(named.auth_info.get_or_insert_default());
         }
-        let options = KubeConfigOptions {
-            context: self.context.clone(),
-            cluster: self.cluster.clone(),
-            user: self.user.clone(),
-        };
+        let options =
+            KubeConfigOptions { context: self.context.clone(), cluster: self.cluster.clone(), user: self.user.clone() };
         let mut config = kube::Config::from_custom_kubeconfig(kubeconfig, &options).await.context("kubeconfig")?;
         config.read_timeout = None;
         config.connect_timeout = Some(Duration::from_secs(30));
@@ -183,7 +182,9 @@ impl KubeFlags {
     fn namespace(&self, of_context: &str) -> anyhow::Result<String> {
         if let Some(namespace) = &self.namespace {
             if !is_label(namespace) {
-                bail!("--namespace: `{namespace}` is no name of a namespace: lower-case letters, digits and `-`, at most 63");
+                bail!(
+                    "--namespace: `{namespace}` is no name of a namespace: lower-case letters, digits and `-`, at most 63"
+                );
             }
             return Ok(namespace.clone());
         }
@@ -208,7 +209,11 @@ fn bare(server: &str) -> Kubeconfig {
     let context = Context { cluster: name.clone(), user: Some(name.clone()), ..Context::default() };
     Kubeconfig {
         clusters: vec![NamedCluster { name: name.clone(), cluster: Some(cluster), ..NamedCluster::default() }],
-        auth_infos: vec![NamedAuthInfo { name: name.clone(), auth_info: Some(AuthInfo::default()), ..NamedAuthInfo::default() }],
+        auth_infos: vec![NamedAuthInfo {
+            name: name.clone(),
+            auth_info: Some(AuthInfo::default()),
+            ..NamedAuthInfo::default()
+        }],
         contexts: vec![NamedContext { name: name.clone(), context: Some(context), ..NamedContext::default() }],
         current_context: Some(name),
         ..Kubeconfig::default()

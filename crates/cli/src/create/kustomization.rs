@@ -45,8 +45,8 @@ pub struct KustomizationArgs {
     #[arg(long, default_value = "")]
     target_namespace: String,
     /// How Secrets are decrypted
-    #[arg(long, default_value = "", value_parser = ["", "sops"])]
-    decryption_provider: String,
+    #[arg(long, value_parser = ["sops"])]
+    decryption_provider: Option<String>,
     /// Secret with the keys for that
     #[arg(long, default_value = "")]
     decryption_secret: String,
@@ -76,8 +76,8 @@ impl KustomizationArgs {
         });
         let secret_ref = |name: &str| if name.is_empty() { Value::Null } else { json!({"secretRef": {"name": name}}) };
         let mut decryption = Value::Null;
-        if !self.decryption_provider.is_empty() {
-            decryption = json!({"provider": self.decryption_provider});
+        if let Some(provider) = &self.decryption_provider {
+            decryption = json!({"provider": provider});
             if !self.decryption_secret.is_empty() {
                 decryption["secretRef"] = named(&self.decryption_secret);
             }

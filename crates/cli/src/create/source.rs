@@ -47,8 +47,8 @@ pub struct GitArgs {
     #[arg(long, default_value = "")]
     proxy_secret_ref: String,
     /// Where credentials come from
-    #[arg(long, default_value = "", value_parser = ["generic", "azure", "github", "aws"])]
-    provider: String,
+    #[arg(long, value_parser = ["generic", "azure", "github", "aws"])]
+    provider: Option<String>,
     /// Path of a certificate to trust; goes into the Secret
     #[arg(long)]
     ca_file: Option<std::path::PathBuf>,

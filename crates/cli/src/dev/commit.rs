@@ -49,7 +49,9 @@ pub fn all(root: &Path, message: &str) -> anyhow::Result<String> {
     // Without it `git commit -a` would take every file for deleted.
     fs::write(root.join(".git/index"), index_file(index)?).context("writing the index")?;
     let any = gix::refs::transaction::PreviousValue::Any;
-    repository.reference(BRANCH, id, any, format!("commit: {message}")).map_err(|error| anyhow!("{BRANCH}: {error}"))?;
+    repository
+        .reference(BRANCH, id, any, format!("commit: {message}"))
+        .map_err(|error| anyhow!("{BRANCH}: {error}"))?;
     Ok(id.to_string())
 }
 

@@ -155,6 +155,8 @@ fn find(name: &str, bin_dir: Option<&Path>) -> anyhow::Result<PathBuf> {
     }
     match folders.iter().map(|it| it.join(name)).find(|it| it.is_file()) {
         Some(binary) => Ok(binary),
-        None => bail!("`{name}` is neither beside `sluice` nor in PATH; build it with `cargo build -p sluice-{name}`, or name its folder with --bin-dir"),
+        None => bail!(
+            "`{name}` is neither beside `sluice` nor in PATH; build it with `cargo build -p sluice-{name}`, or name its folder with --bin-dir"
+        ),
     }
 }

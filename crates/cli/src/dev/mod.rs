@@ -86,7 +86,9 @@ pub struct DevArgs {
 
 /// Watch commit, drift, prune and revert play through on the bundled example
 #[derive(Args)]
-#[command(after_help = "Examples:\n  sluice demo-tour\n\nThe same as `sluice dev --tour`. Exits with 1 if a step fails.")]
+#[command(
+    after_help = "Examples:\n  sluice demo-tour\n\nThe same as `sluice dev --tour`. Exits with 1 if a step fails."
+)]
 pub struct TourArgs {
     /// Write the administrator's kubeconfig to this file
     #[arg(long)]
@@ -151,16 +153,17 @@ pub async fn run(args: DevArgs, flags: &KubeFlags) -> anyhow::Result<ExitCode> {
 async fn story(args: &DevArgs, plane: &Plane, timeout: Duration) -> anyhow::Result<ExitCode> {
     plane.introduce();
     let _telling = progress::tell(plane);
-    sources::apply(plane).await.context("telling the controllers about the repository")?;
+    sources::apply(&plane.target).await.context("telling the controllers about the repository")?;
     if args.tour {
         return tour::run(plane).await;
     }
     let _moves = moves::follow(plane);
     let mut state = plane.state.subscribe();
-    let ready = tokio::time::timeout(timeout, state.wait_for(state::State::all_ready)).await;
+    // What is waited for holds a lock until it is dropped, so only whether it came is kept.
+    let ready = tokio::time::timeout(timeout, state.wait_for(state::State::all_ready)).await.is_ok();
     if args.once {
         output::data(&report::table(plane).await?)?;
-        if ready.is_err() {
+        if !ready {
             talk::failure(&format!("not everything is ready within {} s:", timeout.as_secs()));
             for line in plane.state.borrow().not_ready() {
                 talk::plain(&format!("  {line}"));
@@ -170,7 +173,7 @@ async fn story(args: &DevArgs, plane: &Plane, timeout: Duration) -> anyhow::Resu
         talk::success(&format!("everything is ready after {:.1} s", plane.started.elapsed().as_secs_f64()));
         return Ok(ExitCode::SUCCESS);
     }
-    if ready.is_ok() {
+    if ready {
         output::data(&report::table(plane).await?)?;
         talk::success(&format!("everything is ready after {:.1} s", plane.started.elapsed().as_secs_f64()));
         plane.invite();

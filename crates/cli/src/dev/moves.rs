@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use tokio::task::JoinHandle;
 
 use super::plane::Plane;
-use super::sources;
+use super::sources::{self, Target};
 use super::state::Happening;
 use crate::cluster::Cluster;
 use crate::output::talk;
@@ -27,19 +27,12 @@ impl Drop for Following {
 
 /// Looks until it is dropped. What is in the repository when this is called is known already.
 pub fn follow(plane: &Plane) -> Following {
-    let context = Context {
-        repository: plane.repository.clone(),
-        cluster: plane.cluster.clone(),
-        url: plane.git_url.clone(),
-        tell: plane.tell.clone(),
-    };
+    let context = Context { target: plane.target.clone(), tell: plane.tell.clone() };
     Following(tokio::spawn(context.run()))
 }
 
 struct Context {
-    repository: std::sync::Arc<super::repository::Repository>,
-    cluster: Cluster,
-    url: String,
+    target: Target,
     tell: tokio::sync::mpsc::Sender<Happening>,
 }
 
@@ -47,15 +40,19 @@ impl Context {
     async fn run(self) {
         let mut known = None;
         loop {
-            let (repository, start) = (self.repository.clone(), Instant::now());
+            let (repository, start) = (self.target.repository.clone(), Instant::now());
             let now = tokio::task::spawn_blocking(move || repository.fingerprint()).await.ok().flatten();
             if now.is_some() && now != known {
                 if known.is_some() {
-                    let head = self.repository.head();
+                    let head = self.target.repository.head();
                     // The printer may be behind; what it misses is in the table.
                     let _ = self.tell.try_send(Happening::Moved { head });
-                    if let Err(error) = notify(&self.cluster, &self.url).await {
+                    if let Err(error) = notify(&self.target.cluster, &self.target.url).await {
                         talk::warning(&format!("the controllers could not be told: {error:#}"));
+                    }
+                    // The commit may have changed the Flux objects themselves.
+                    if let Err(error) = sources::apply(&self.target).await {
+                        talk::warning(&format!("the repository's Flux objects: {error:#}"));
                     }
                 }
                 known = now;
@@ -76,12 +73,4 @@ pub async fn notify(cluster: &Cluster, url: &str) -> anyhow::Result<()> {
         reconcile::request(cluster, &path, &[]).await?;
     }
     Ok(())
-}
-
-/// Applies the Flux objects again when a commit has changed them.
-///
-/// # Errors
-/// When the repository cannot be read.
-pub async fn reapply(plane: &Plane) -> anyhow::Result<()> {
-    sources::apply(plane).await
 }

@@ -17,7 +17,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use super::repository::Repository;
-use super::sources::Applied;
+use super::sources::Target;
 use super::state::{Happening, State};
 use super::{DevArgs, controllers, definitions, state};
 use crate::apiserver::{admin, write_secret};
@@ -37,16 +37,14 @@ pub struct Plane {
     pub git_url: String,
     /// The cluster.
     pub cluster: Cluster,
-    /// Folder in the repository with the Flux objects to apply.
-    pub path: Option<String>,
     /// What the controllers say.
     pub state: watch::Sender<State>,
     /// What happened, for the printer; taken by it.
     pub happenings: Mutex<Option<mpsc::Receiver<Happening>>>,
     /// For those who have something to tell.
     pub tell: mpsc::Sender<Happening>,
-    /// The Flux objects that were applied.
-    pub applied: tokio::sync::Mutex<Applied>,
+    /// What the controllers are told about.
+    pub target: Target,
     kubeconfig: PathBuf,
     server: Server,
     stop: CancellationToken,
@@ -102,16 +100,23 @@ impl Plane {
         let (tell, happenings) = mpsc::channel(HAPPENINGS);
         let (state, _) = watch::channel(State::default());
         state::watch(&cluster, &state, &tell, &stop, &mut tasks);
+        let repository = Arc::new(repository);
+        let target = Target {
+            repository: repository.clone(),
+            path: args.path.clone(),
+            url: git_url.clone(),
+            cluster: cluster.clone(),
+            applied: Arc::default(),
+        };
         Ok(Self {
             started,
-            repository: Arc::new(repository),
+            repository,
             git_url,
             cluster,
-            path: args.path.clone(),
+            target,
             state,
             happenings: Mutex::new(Some(happenings)),
             tell,
-            applied: tokio::sync::Mutex::default(),
             kubeconfig,
             server,
             stop,
@@ -168,11 +173,6 @@ impl Plane {
         tasks.abort_all();
         let _ = tokio::time::timeout(std::time::Duration::from_secs(5), self.server.shutdown()).await;
     }
-
-    /// Fires at the end.
-    pub fn stopping(&self) -> CancellationToken {
-        self.stop.clone()
-    }
 }
 
 /// Starts the Git server; the URL of the repository.
@@ -182,7 +182,8 @@ async fn serve(
     stop: &CancellationToken,
     tasks: &mut JoinSet<anyhow::Result<()>>,
 ) -> anyhow::Result<String> {
-    let listener = TcpListener::bind(listen).await.with_context(|| format!("--git-listen: cannot listen on {listen}"))?;
+    let listener =
+        TcpListener::bind(listen).await.with_context(|| format!("--git-listen: cannot listen on {listen}"))?;
     let address = listener.local_addr()?;
     let server = sluice_git::serve::Server::new().with(&repository.name, &repository.root)?;
     let stopped = stop.clone().cancelled_owned();

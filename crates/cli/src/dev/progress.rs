@@ -74,7 +74,7 @@ impl Teller {
                 };
                 vec![self.line(Colour::Cyan, "●", &what, false)]
             }
-            Happening::Changed { before, now, .. } => self.changed(before.as_deref(), now),
+            Happening::Changed { before, now } => self.changed(before.as_deref(), now),
             Happening::Event(event) => self.event(event),
         }
     }
@@ -84,7 +84,8 @@ impl Teller {
         let who = format!("{}/{}", kind(now), key.1);
         let mut lines = Vec::new();
         if kind(now) == "GitRepository" {
-            let revision = |it: &Value| it.pointer("/status/artifact/revision").and_then(Value::as_str).map(str::to_owned);
+            let revision =
+                |it: &Value| it.pointer("/status/artifact/revision").and_then(Value::as_str).map(str::to_owned);
             if let Some(new) = revision(now).filter(|new| before.and_then(revision).as_ref() != Some(new)) {
                 lines.push(self.line(Colour::Cyan, "↓", &format!("{who} fetched {}", short_hashes(&new)), true));
             }
@@ -97,7 +98,9 @@ impl Teller {
         }
         let text = short_hashes(message);
         if ready["status"] == "False" {
-            let waits = matches!(ready["reason"].as_str(), Some("DependencyNotReady" | "Progressing"));
+            let waits =
+                matches!(ready["reason"].as_str(), Some("DependencyNotReady" | "Progressing" | "HealthCheckCanceled"))
+                    || message.starts_with("Source artifact not found");
             let (colour, mark) = if waits { (Colour::Grey, "◎") } else { (Colour::Red, "✗") };
             lines.push(self.line(colour, mark, &format!("{who} {text}"), false));
         } else if kind(now) == "Kustomization" && is_ready(now) {
@@ -141,7 +144,8 @@ impl Teller {
     fn line(&self, colour: Colour, mark: &str, text: &str, timed: bool) -> String {
         let time = format!("{:7.2}s", self.started.elapsed().as_secs_f64());
         let after = self.moved.filter(|_| timed).map(|it| it.elapsed());
-        let after = after.filter(|it| it.as_secs() < 60).map(|it| format!(" ({:.2} s after the commit)", it.as_secs_f64()));
+        let after =
+            after.filter(|it| it.as_secs() < 60).map(|it| format!(" ({:.2} s after the commit)", it.as_secs_f64()));
         let (text, after) = (line(text), after.unwrap_or_default());
         if !self.colours {
             return format!("{time} {mark} {text}{after}");
@@ -182,7 +186,7 @@ mod tests {
         let ready = json!({"kind": "Kustomization", "metadata": {"name": "a", "namespace": "n", "generation": 1},
             "status": {"observedGeneration": 1, "lastAppliedRevision": "main@sha1:1",
                 "conditions": [{"type": "Ready", "status": "True", "message": "Applied revision: main@sha1:1"}]}});
-        let ready = Happening::Changed { before: None, now: Box::new(ready), at: Instant::now() };
+        let ready = Happening::Changed { before: None, now: Box::new(ready) };
         assert_eq!(told(&mut teller, &ready), ["✔ Kustomization/a ready: Applied revision: main@sha1:1"]);
         assert_eq!(
             told(&mut teller, &changes),

@@ -2,30 +2,42 @@
 //! there are none, a Kustomization for every overlay.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use serde_json::{Value, json};
 use sluice_kustomize::Files;
 use sluice_object::{kind, name, namespace};
+use tokio::sync::Mutex;
 
-use super::plane::Plane;
 use super::repository::Repository;
-use crate::cluster::{DEFAULT_NAMESPACE, MANAGER};
+use crate::cluster::{Cluster, DEFAULT_NAMESPACE, MANAGER};
 use crate::kinds;
 use crate::output::talk;
 use crate::repository::{Contents, scan};
 
-/// What was applied, by path.
-pub type Applied = BTreeMap<String, Value>;
+/// The repository, and the cluster that is told about it.
+#[derive(Clone)]
+pub struct Target {
+    /// What is served.
+    pub repository: Arc<Repository>,
+    /// Folder in it with the Flux objects.
+    pub path: Option<String>,
+    /// Where it is served.
+    pub url: String,
+    /// Where the objects go.
+    pub cluster: Cluster,
+    /// The objects that were applied, by kind, namespace and name.
+    pub applied: Arc<Mutex<BTreeMap<String, Value>>>,
+}
 
 /// Applies what the repository says now; what it does not say any more is deleted.
 ///
 /// # Errors
 /// When the repository cannot be read, or the server refuses.
-pub async fn apply(plane: &Plane) -> anyhow::Result<()> {
-    let repository = plane.repository.clone();
-    let (path, url) = (plane.path.clone(), plane.git_url.clone());
-    let wanted = tokio::task::spawn_blocking(move || objects(&repository, path.as_deref(), &url)).await??;
-    let mut applied = plane.applied.lock().await;
+pub async fn apply(target: &Target) -> anyhow::Result<()> {
+    let it = target.clone();
+    let wanted = tokio::task::spawn_blocking(move || objects(&it.repository, it.path.as_deref(), &it.url)).await??;
+    let mut applied = target.applied.lock().await;
     let mut seen = BTreeSet::new();
     for object in wanted {
         let (of, called) = (namespace(&object).to_owned(), name(&object).to_owned());
@@ -34,7 +46,7 @@ pub async fn apply(plane: &Plane) -> anyhow::Result<()> {
         if applied.get(&key) == Some(&object) {
             continue;
         }
-        plane.cluster.apply_all(std::slice::from_ref(&object), MANAGER).await?;
+        target.cluster.apply_all(std::slice::from_ref(&object), MANAGER).await?;
         applied.insert(key, object);
     }
     let gone: Vec<String> = applied.keys().filter(|key| !seen.contains(*key)).cloned().collect();
@@ -42,7 +54,7 @@ pub async fn apply(plane: &Plane) -> anyhow::Result<()> {
         let Some(object) = applied.remove(&key) else { continue };
         // Only what is the repository's own: a namespace or a Secret may be in use.
         if let Some(kind) = kinds::of_kind(kind(&object)) {
-            plane.cluster.delete(&kind.object(namespace(&object), name(&object))).await?;
+            target.cluster.delete(&kind.object(namespace(&object), name(&object))).await?;
         }
     }
     Ok(())
@@ -184,7 +196,6 @@ fn generated(repository: &Repository, files: &dyn Files, url: &str) -> Vec<Value
     objects
 }
 
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -195,12 +206,15 @@ mod tests {
         let example = example(None).unwrap();
         let objects = objects(&example, None, "http://127.0.0.1:1/web-app.git").unwrap();
         let described: Vec<String> = objects.iter().map(crate::render::describe).collect();
-        assert_eq!(described, [
-            "Secret/flux-system/git-credentials",
-            "GitRepository/flux-system/web-app",
-            "Kustomization/flux-system/web-app-production",
-            "Kustomization/flux-system/web-app-staging",
-        ]);
+        assert_eq!(
+            described,
+            [
+                "Secret/flux-system/git-credentials",
+                "GitRepository/flux-system/web-app",
+                "Kustomization/flux-system/web-app-production",
+                "Kustomization/flux-system/web-app-staging",
+            ]
+        );
         assert_eq!(objects[1]["spec"]["url"], "http://127.0.0.1:1/web-app.git");
         assert_eq!(objects[1]["spec"]["ref"], json!({"branch": "main"}));
         assert!(objects[2]["spec"].get("patches").is_none());
@@ -213,11 +227,14 @@ mod tests {
         crate::dev::commit::all(&example.root, "x").unwrap();
         let objects = objects(&example, None, "u").unwrap();
         let described: Vec<String> = objects.iter().map(crate::render::describe).collect();
-        assert_eq!(described, [
-            "GitRepository/flux-system/web-app",
-            "Kustomization/flux-system/web-app-production",
-            "Kustomization/flux-system/web-app-staging",
-        ]);
+        assert_eq!(
+            described,
+            [
+                "GitRepository/flux-system/web-app",
+                "Kustomization/flux-system/web-app-production",
+                "Kustomization/flux-system/web-app-staging",
+            ]
+        );
     }
 
     #[test]

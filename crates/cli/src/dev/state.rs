@@ -1,7 +1,7 @@
 //! What the controllers say, watched.
 
 use std::collections::BTreeMap;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use futures::StreamExt as _;
 use kube::api::WatchEvent;
@@ -42,8 +42,6 @@ pub enum Happening {
         before: Option<Box<Value>>,
         /// As it is.
         now: Box<Value>,
-        /// When that was seen.
-        at: Instant,
     },
     /// An event was recorded.
     Event(Box<Value>),
@@ -156,7 +154,7 @@ fn learn(kind: &FluxKind, mut object: Value, state: &watch::Sender<State>, tell:
     let mut before = None;
     state.send_modify(|state| before = objects_of(state, kind).insert(key(&object), object.clone()));
     if before.as_ref() != Some(&object) {
-        let changed = Happening::Changed { before: before.map(Box::new), now: Box::new(object), at: Instant::now() };
+        let changed = Happening::Changed { before: before.map(Box::new), now: Box::new(object) };
         // The printer may be behind; what it misses is in the table.
         let _ = tell.try_send(changed);
     }

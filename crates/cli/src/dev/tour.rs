@@ -41,7 +41,11 @@ pub async fn run(plane: &Plane) -> anyhow::Result<ExitCode> {
     applied(plane, |it| it.pointer("/spec/replicas") == Some(&json!(4))).await.context("the commit is not applied")?;
     let took = start.elapsed();
     ready(plane, Some(&id)).await.context("the commit does not become ready")?;
-    steps.done("commit", &format!("Deployment has 4 replicas; ready {:.2} s after the commit", start.elapsed().as_secs_f64()), took);
+    steps.done(
+        "commit",
+        &format!("Deployment has 4 replicas; ready {:.2} s after the commit", start.elapsed().as_secs_f64()),
+        took,
+    );
 
     steps.begin("drift: somebody scales the Deployment to one");
     let path = deployment();
@@ -55,7 +59,9 @@ pub async fn run(plane: &Plane) -> anyhow::Result<ExitCode> {
     let uid = sluice_object::uid(&plane.cluster.get(&service).await?.context("no Service")?).to_owned();
     let start = Instant::now();
     plane.cluster.delete(&service).await?;
-    until(plane, &service, |it| it.is_some_and(|it| sluice_object::uid(it) != uid)).await.context("the Service stays away")?;
+    until(plane, &service, |it| it.is_some_and(|it| sluice_object::uid(it) != uid))
+        .await
+        .context("the Service stays away")?;
     steps.done("delete", "Service is back", start.elapsed());
 
     steps.begin("prune: the PodDisruptionBudget leaves the repository");
@@ -69,11 +75,15 @@ pub async fn run(plane: &Plane) -> anyhow::Result<ExitCode> {
     steps.done("prune", "PodDisruptionBudget is gone", start.elapsed());
 
     steps.begin("revert: back to the first commit");
-    edit(&root, OVERLAY, &[
-        ("  - namespace.yaml\n", "  - namespace.yaml\n  - pod-disruption-budget.yaml\n"),
-        ("count: 4", "count: 3"),
-        ("newTag: 1.4.3", "newTag: 1.4.2"),
-    ])?;
+    edit(
+        &root,
+        OVERLAY,
+        &[
+            ("  - namespace.yaml\n", "  - namespace.yaml\n  - pod-disruption-budget.yaml\n"),
+            ("count: 4", "count: 3"),
+            ("newTag: 1.4.3", "newTag: 1.4.2"),
+        ],
+    )?;
     fs::write(root.join(BUDGET), kept)?;
     let start = Instant::now();
     let id = commit::all(&root, "Revert")?;

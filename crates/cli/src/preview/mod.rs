@@ -70,9 +70,5 @@ pub fn run(args: &PreviewArgs) -> anyhow::Result<ExitCode> {
         Form::Markdown => print::markdown(&plan),
         Form::Json => print::json(&plan),
     })?;
-    Ok(ExitCode::from(if plan.has_errors() {
-        2
-    } else {
-        u8::from(plan.has_changes())
-    }))
+    Ok(ExitCode::from(if plan.has_errors() { 2 } else { u8::from(plan.has_changes()) }))
 }

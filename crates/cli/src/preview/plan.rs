@@ -123,13 +123,16 @@ fn targets(files: &dyn Files) -> anyhow::Result<Targets> {
         return Ok(named);
     }
     let overlays = contents.overlays(files).into_iter();
-    Ok(overlays.map(|path| (if path.is_empty() { ".".to_owned() } else { path.clone() }, json!({"spec": {"path": path}}))).collect())
+    Ok(overlays
+        .map(|path| (if path.is_empty() { ".".to_owned() } else { path.clone() }, json!({"spec": {"path": path}})))
+        .collect())
 }
 
 /// The objects of a state; none where the Kustomization is not in it; `None` where they cannot be told.
 fn built(target: Option<&Value>, state: &State, part: &mut Part) -> Option<Vec<Value>> {
     let Some(target) = target else { return Some(Vec::new()) };
-    let from = target.pointer("/spec/postBuild/substituteFrom").and_then(Value::as_array).is_some_and(|it| !it.is_empty());
+    let from =
+        target.pointer("/spec/postBuild/substituteFrom").and_then(Value::as_array).is_some_and(|it| !it.is_empty());
     if from {
         part.notes.push("variables from substituteFrom are not known here and left empty".to_owned());
     }
@@ -200,7 +203,8 @@ fn change(old: Option<&Value>, new: Option<&Value>) -> Option<Change> {
             let fields = compare::fields(old, new);
             let was = sluice_object::name(old);
             let was = (was != sluice_object::name(new)).then(|| was.to_owned());
-            let fields: Vec<Field> = fields.into_iter().filter(|it| was.is_none() || it.path != "metadata.name").collect();
+            let fields: Vec<Field> =
+                fields.into_iter().filter(|it| was.is_none() || it.path != "metadata.name").collect();
             (!fields.is_empty()).then_some(())?;
             Some(Change::Changed { object: reference(new)?, was, fields })
         }
@@ -229,7 +233,9 @@ mod tests {
     #[test]
     fn a_new_hash_is_a_changed_object() {
         let found = changes(&[config("c-kb2fg5gft5", "1")], &[config("c-7b2fg5gft5", "2")]);
-        assert!(matches!(&found[..], [Change::Changed { was: Some(was), fields, .. }] if was == "c-kb2fg5gft5" && fields.len() == 1));
+        assert!(
+            matches!(&found[..], [Change::Changed { was: Some(was), fields, .. }] if was == "c-kb2fg5gft5" && fields.len() == 1)
+        );
         let found = changes(&[config("c-one", "1")], &[config("c-two", "2")]);
         assert!(matches!(&found[..], [Change::Deleted(_), Change::Created(_)]));
     }

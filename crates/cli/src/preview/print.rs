@@ -14,8 +14,12 @@ pub fn text(plan: &Plan) -> String {
         let _ = writeln!(out, "Kustomization {}{}", part.name, folder(part));
         for change in &part.changes {
             match change {
-                Change::Created(object) => drop(writeln!(out, "  + {object}")),
-                Change::Deleted(object) => drop(writeln!(out, "  - {object}")),
+                Change::Created(object) => {
+                    let _ = writeln!(out, "  + {object}");
+                }
+                Change::Deleted(object) => {
+                    let _ = writeln!(out, "  - {object}");
+                }
                 Change::Changed { object, was, fields } => {
                     let was = was.as_ref().map(|it| format!(" (was {it})")).unwrap_or_default();
                     let _ = writeln!(out, "  ~ {object}{was}");
@@ -23,8 +27,12 @@ pub fn text(plan: &Plan) -> String {
                 }
             }
         }
-        part.errors.iter().for_each(|error| drop(writeln!(out, "  ✗ {error}")));
-        part.notes.iter().for_each(|note| drop(writeln!(out, "  ! {note}")));
+        for error in &part.errors {
+            let _ = writeln!(out, "  ✗ {error}");
+        }
+        for note in &part.notes {
+            let _ = writeln!(out, "  ! {note}");
+        }
         out.push('\n');
     }
     let _ = writeln!(out, "{}", summary(plan));
@@ -35,12 +43,21 @@ pub fn text(plan: &Plan) -> String {
 pub fn markdown(plan: &Plan) -> String {
     let mut out = format!("### Preview\n\n{}\n", summary(plan));
     for part in plan.parts.iter().filter(|it| is_worth_telling(it)) {
-        let _ = writeln!(out, "\n<details open><summary>Kustomization <code>{}</code>{}</summary>\n", html(&part.name), html(&folder(part)));
+        let _ = writeln!(
+            out,
+            "\n<details open><summary>Kustomization <code>{}</code>{}</summary>\n",
+            html(&part.name),
+            html(&folder(part))
+        );
         let mut diff = String::new();
         for change in &part.changes {
             match change {
-                Change::Created(object) => drop(writeln!(diff, "+ {object}")),
-                Change::Deleted(object) => drop(writeln!(diff, "- {object}")),
+                Change::Created(object) => {
+                    let _ = writeln!(diff, "+ {object}");
+                }
+                Change::Deleted(object) => {
+                    let _ = writeln!(diff, "- {object}");
+                }
                 Change::Changed { object, was, fields } => {
                     let was = was.as_ref().map(|it| format!(" (was {it})")).unwrap_or_default();
                     let _ = writeln!(diff, "! {object}{was}");
@@ -48,8 +65,12 @@ pub fn markdown(plan: &Plan) -> String {
                 }
             }
         }
-        part.errors.iter().for_each(|error| drop(writeln!(diff, "# error: {error}")));
-        part.notes.iter().for_each(|note| drop(writeln!(diff, "# {note}")));
+        for error in &part.errors {
+            let _ = writeln!(diff, "# error: {error}");
+        }
+        for note in &part.notes {
+            let _ = writeln!(diff, "# {note}");
+        }
         // Whatever a value holds, it stays inside of the block.
         let fence = "`".repeat(3.max(longest_fence(&diff) + 1));
         let _ = writeln!(out, "{fence}diff\n{diff}{fence}\n</details>");

@@ -46,7 +46,8 @@ fn split(revisions: &str) -> anyhow::Result<(&str, Option<&str>)> {
 }
 
 fn commit(repository: &LocalRepository, revision: &str) -> anyhow::Result<State> {
-    let (commit, tree) = repository.tree(revision, &Limits::default()).with_context(|| format!("revision `{revision}`"))?;
+    let (commit, tree) =
+        repository.tree(revision, &Limits::default()).with_context(|| format!("revision `{revision}`"))?;
     let id = commit.id.to_string();
     let label = if id.starts_with(revision) { id[..8].to_owned() } else { format!("{revision} ({})", &id[..8]) };
     Ok(State { label, files: Box::new(tree) })

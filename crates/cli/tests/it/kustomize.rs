@@ -1,0 +1,53 @@
+//! `sluice kustomize build`.
+
+use std::fs;
+
+use crate::{sluice, write};
+
+#[test]
+fn a_build_goes_to_standard_output() {
+    let folder = tempfile::tempdir().unwrap();
+    write(folder.path(), "base/kustomization.yaml", "resources: [config.yaml]\n");
+    write(
+        folder.path(),
+        "base/config.yaml",
+        "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: c}\ndata: {b: 'yes', a: '1'}\n",
+    );
+    write(folder.path(), "overlay/kustomization.yaml", "namePrefix: p-\nnamespace: apps\nresources: [../base]\n");
+    let run = sluice(folder.path(), &["kustomize", "build", "overlay"]);
+    assert_eq!(
+        run.stdout,
+        "apiVersion: v1\ndata:\n  a: \"1\"\n  b: \"yes\"\nkind: ConfigMap\nmetadata:\n  name: p-c\n  namespace: apps\n"
+    );
+    assert_eq!((run.code, run.stderr.as_str()), (0, ""));
+}
+
+#[test]
+fn a_build_can_go_to_a_file_per_object() {
+    let folder = tempfile::tempdir().unwrap();
+    write(
+        folder.path(),
+        "kustomization.yaml",
+        "configMapGenerator: [{name: c, literals: [a=1]}]\ngeneratorOptions: {disableNameSuffixHash: true}\n",
+    );
+    fs::create_dir(folder.path().join("out")).unwrap();
+    let run = sluice(folder.path(), &["kustomize", "build", "-o", "out"]);
+    assert_eq!((run.code, run.stdout.as_str(), run.stderr.as_str()), (0, "", ""));
+    let text = fs::read_to_string(folder.path().join("out/v1_configmap_c.yaml")).unwrap();
+    assert_eq!(text, "apiVersion: v1\ndata:\n  a: \"1\"\nkind: ConfigMap\nmetadata:\n  name: c\n");
+}
+
+#[test]
+fn what_cannot_be_built_is_an_error_on_standard_error() {
+    let folder = tempfile::tempdir().unwrap();
+    write(folder.path(), "kustomization.yaml", "resources: [missing.yaml]\n");
+    for arguments in [
+        &["kustomize", "build"][..],
+        &["kustomize", "build", "nowhere"],
+        &["kustomize", "build", "https://example.com/x"],
+    ] {
+        let run = sluice(folder.path(), arguments);
+        assert_eq!((run.code, run.stdout.as_str()), (1, ""), "{arguments:?}");
+        assert!(run.stderr.starts_with("Error: "), "{arguments:?}: {}", run.stderr);
+    }
+}
