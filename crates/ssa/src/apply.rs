@@ -162,9 +162,7 @@ fn apply_once(live: Option<&Value>, config: &Value, request: &Request<'_>, force
     let same_object = live.is_some() && base == object;
     let own = new_managers.get(&id);
     // An apply that changes nothing but the owners leaves no time behind, as the API server does not.
-    if !same_object
-        && let Some(own) = own
-    {
+    if !same_object && let Some(own) = own {
         let own = ManagerEntry { time: Some(request.now.to_owned()), ..own.clone() };
         new_managers.set(own);
     }
