@@ -96,7 +96,7 @@ impl Local {
         };
         let object = match &self.kustomization_file {
             Some(_) => {
-                let mut object = self.from_file(namespace)?;
+                let mut object = self.given_file(namespace)?;
                 if let Some(status) = live.as_ref().and_then(|it| it.get("status")) {
                     object["status"] = status.clone();
                 }
@@ -121,7 +121,7 @@ impl Local {
         Ok((object, objects))
     }
 
-    fn from_file(&self, namespace: &str) -> anyhow::Result<Value> {
+    fn given_file(&self, namespace: &str) -> anyhow::Result<Value> {
         let path = self.kustomization_file.as_deref().unwrap_or_else(|| std::path::Path::new(""));
         let text = std::fs::read_to_string(path).with_context(|| format!("`{}`", path.display()))?;
         let objects = yaml::objects(&text).with_context(|| format!("`{}`", path.display()))?;

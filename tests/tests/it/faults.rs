@@ -66,14 +66,15 @@ async fn a_kill_at_any_instant_loses_nothing() {
     world.make_namespace("apps").await;
     let repository = world.repository("killed");
     let mut random = Random::new(0);
-    let expected = revision(&repository, &mut random, 0);
+    let mut expected = revision(&repository, &mut random, 0);
     let first = repository.commit("Start");
     world.follow(&repository).await;
     world.kustomization("killed", &repository, "./app", json!({"timeout": "30s"})).await;
     settles(&world, &repository, &first, &expected, "the start").await;
+    let mut midway = 0;
     for seed in 1..=kills {
         let mut random = Random::new(seed);
-        let expected = revision(&repository, &mut random, seed);
+        let before = std::mem::replace(&mut expected, revision(&repository, &mut random, seed));
         let revision = repository.commit(&format!("Revision {seed}"));
         let mark = world.audit().map(sluice_tests::Audit::mark);
         world.fetch(&repository).await;
@@ -87,6 +88,8 @@ async fn a_kill_at_any_instant_loses_nothing() {
             let controller = if *victim == "source-controller" { &mut world.source } else { &mut world.kustomize };
             controller.kill();
         }
+        let live = world.labelled("killed").await;
+        midway += u64::from(live != before && live != expected);
         for victim in &victims {
             let controller = if *victim == "source-controller" { &mut world.source } else { &mut world.kustomize };
             controller.start();
@@ -95,7 +98,7 @@ async fn a_kill_at_any_instant_loses_nothing() {
         let fixed = world.api.get("ConfigMap", "apps", "fixed").await.expect("it is in the inventory");
         assert_eq!(fixed["data"]["seed"], seed.to_string(), "kill {seed}");
     }
-    println!("{kills} kills");
+    println!("{kills} kills, {midway} of them between the first and the last object of a revision");
 }
 
 /// Waits for the end state of a revision, which holds all invariants.

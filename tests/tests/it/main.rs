@@ -1,4 +1,5 @@
 //! End-to-end scenarios: each starts a world of its own (see the crate's documentation) and says what must hold in it.
+#![allow(clippy::print_stdout, reason = "what was measured is part of a test's output")]
 
 mod bad_input;
 mod faults;

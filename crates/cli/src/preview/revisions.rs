@@ -32,12 +32,15 @@ pub fn open(folder: &Path, revisions: &str, worktree: bool) -> anyhow::Result<(S
     Ok((old, new))
 }
 
+fn or_head(revision: &str) -> &str {
+    if revision.is_empty() { "HEAD" } else { revision }
+}
+
 /// `OLD..NEW`, `OLD..` and `OLD`.
 fn split(revisions: &str) -> anyhow::Result<(&str, Option<&str>)> {
     if revisions.contains("...") {
         bail!("`{revisions}`: three dots are not understood; write `OLD..NEW`");
     }
-    let or_head = |it| if it == "" { "HEAD" } else { it };
     Ok(match revisions.split_once("..") {
         None => (or_head(revisions), None),
         Some((old, "")) => (or_head(old), None),

@@ -1,4 +1,5 @@
 //! The command as people and scripts see it: stdout, stderr, exit code. What needs a cluster is tested end to end.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod kustomize;
 mod preview;
