@@ -10,7 +10,7 @@ use sluice_tests::{Fault, PATIENCE, Random, Repository, World, condition, eventu
 const KILLS: u64 = 12;
 
 /// Most ConfigMaps of a revision: enough that a kill finds an apply or a prune under way.
-const MOST: u64 = 24;
+const MOST: u64 = 40;
 
 /// A random revision, as the files of `app/`; returns the inventory ids that it makes.
 fn revision(repository: &Repository, random: &mut Random, seed: u64) -> BTreeSet<String> {
@@ -42,20 +42,19 @@ fn revision(repository: &Repository, random: &mut Random, seed: u64) -> BTreeSet
     ids
 }
 
-/// Waits for a random instant: after so many requests of a controller, or after so long.
-async fn random_instant(world: &World, random: &mut Random, controller: &str, mark: Option<u64>) {
-    match (world.audit(), mark) {
-        (Some(audit), Some(mark)) if random.below(3) > 0 => {
-            let most = if controller == "source-controller" { 3 } else { 45 };
-            let wanted = usize::try_from(random.below(most)).unwrap_or(0);
-            let user = format!("system:serviceaccount:flux-system:{controller}");
-            let start = std::time::Instant::now();
-            // A revision of few objects takes fewer requests than that.
-            while audit.calls(&user, mark).len() < wanted && start.elapsed() < Duration::from_millis(400) {
-                tokio::task::yield_now().await;
-            }
-        }
-        _ => tokio::time::sleep(Duration::from_micros(random.below(400_000))).await,
+/// Waits for a random instant: after so many requests of a controller since the mark, or after so long.
+async fn random_instant(world: &World, random: &mut Random, controller: &str, mark: Option<u64>, objects: usize) {
+    let (Some(audit), Some(mark), true) = (world.audit(), mark, random.below(4) > 0) else {
+        return tokio::time::sleep(Duration::from_micros(random.below(400_000))).await;
+    };
+    // A rehearsal and a write for most objects, the status, events; a fetch takes the source two or three.
+    let most = if controller == "source-controller" { 3 } else { 2 * objects as u64 + 4 };
+    let wanted = usize::try_from(random.below(most)).unwrap_or(0);
+    let user = format!("system:serviceaccount:flux-system:{controller}");
+    let start = std::time::Instant::now();
+    // Some revisions take fewer requests.
+    while audit.calls(&user, mark).len() < wanted && start.elapsed() < Duration::from_secs(2) {
+        tokio::task::yield_now().await;
     }
 }
 
@@ -83,7 +82,7 @@ async fn a_kill_at_any_instant_loses_nothing() {
             1 => vec!["source-controller", "kustomize-controller"],
             _ => vec!["kustomize-controller"],
         };
-        random_instant(&world, &mut random, victims[victims.len() - 1], mark).await;
+        random_instant(&world, &mut random, victims[victims.len() - 1], mark, expected.len()).await;
         for victim in &victims {
             let controller = if *victim == "source-controller" { &mut world.source } else { &mut world.kustomize };
             controller.kill();
