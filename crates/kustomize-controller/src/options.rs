@@ -56,7 +56,7 @@ pub struct Options {
     /// Accepted for Flux's sake; decryption is not in this version
     #[arg(long, default_value = "")]
     pub sops_vault_configmap: String,
-    /// Take over the fields of this manager too; may be repeated
+    /// Accepted for Flux's sake; only what kubectl owns is taken over in this version
     #[arg(long)]
     pub override_manager: Vec<String>,
     /// Kinds to apply before the rest, as `group/Kind,…`
