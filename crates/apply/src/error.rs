@@ -33,6 +33,17 @@ impl Failure {
         Failure { object, doing, code, reason, message: without_secrets(&message, desired) }
     }
 
+    /// An object of a kind that the server does not have.
+    pub(crate) fn unknown_kind(object: ObjectRef) -> Self {
+        let message = format!(
+            "no matches for kind \"{}\" in version \"{}\"; install its CustomResourceDefinition first, or correct \
+             apiVersion and kind",
+            object.gvk.kind,
+            object.gvk.api_version()
+        );
+        Failure { object, doing: "dry-run", code: 404, reason: String::new(), message }
+    }
+
     /// Whether the server refused a change of an immutable field (spec/flux/kustomize.md §5 "Force").
     #[must_use]
     pub fn is_immutable(&self) -> bool {
@@ -57,12 +68,6 @@ pub enum ApplyError {
     /// Objects that the server refused, all of one stage.
     #[error("{}", lines(.0))]
     Refused(Vec<Failure>),
-    /// A kind that the server does not have.
-    #[error("{object}: no matches for kind \"{}\" in version \"{}\"; install its CustomResourceDefinition first, or correct apiVersion and kind", object.gvk.kind, object.gvk.api_version())]
-    UnknownKind {
-        /// The object of that kind.
-        object: ObjectRef,
-    },
     /// The server could not be asked.
     #[error("{doing}: {message}")]
     Unavailable {

@@ -14,8 +14,37 @@ use sluice_runtime::{Facts, Live};
 pub struct Marks {
     kept: Vec<(Arc<str>, Arc<str>)>,
     digest: u64,
+    /// Who wrote, by hash: names of managers are long, and seldom asked for.
+    managers: Box<[u32]>,
     /// Whether `kubectl` or an earlier life of the controller owns fields, or left annotations behind.
     pub taken_over_by_hand: bool,
+}
+
+/// Managers whose fields are taken over, by their exact names, whether they applied or updated.
+#[derive(Clone, Debug, Default)]
+pub struct Managers {
+    names: Vec<String>,
+    hashes: Vec<u32>,
+}
+
+impl Managers {
+    /// The managers of these names.
+    #[must_use]
+    pub fn new(names: &[String]) -> Self {
+        Managers { names: names.to_vec(), hashes: names.iter().map(|name| hash(name)).collect() }
+    }
+
+    /// Whether a manager is one of them.
+    #[must_use]
+    pub fn has(&self, name: &str) -> bool {
+        self.names.iter().any(|it| it == name)
+    }
+}
+
+fn hash(name: &str) -> u32 {
+    let mut hasher = DefaultHasher::new();
+    name.hash(&mut hasher);
+    hasher.finish() as u32
 }
 
 /// Managers whose fields a controller takes over, by the beginning of their name (spec/flux/kustomize.md §5).
@@ -33,6 +62,11 @@ impl Marks {
     pub fn get(&self, key: &str) -> Option<&str> {
         self.kept.iter().find(|(it, _)| **it == *key).map(|(_, value)| &**value)
     }
+
+    /// Whether one of these managers (or, once in four thousand million, one of the same hash) owns fields.
+    pub(crate) fn any_of(&self, managers: &Managers) -> bool {
+        managers.hashes.iter().any(|hash| self.managers.contains(hash))
+    }
 }
 
 impl Facts for Marks {
@@ -44,14 +78,20 @@ impl Facts for Marks {
             .map(|(key, value)| (key.as_str().into(), value.as_str().into()))
             .collect();
         let left = annotations.is_some_and(|it| LEFT_BEHIND.iter().any(|key| it.contains_key(*key)));
-        let managed = metadata.managed_fields.iter().flatten().any(by_hand);
-        Marks { kept, digest: digest(annotations, metadata.labels.as_ref()), taken_over_by_hand: left || managed }
+        let writers = || metadata.managed_fields.iter().flatten().filter(|entry| entry.subresource.is_none());
+        let names = writers().filter_map(|entry| entry.manager.as_deref());
+        Marks {
+            kept,
+            digest: digest(annotations, metadata.labels.as_ref()),
+            managers: names.map(hash).collect(),
+            taken_over_by_hand: left || writers().any(by_hand),
+        }
     }
 }
 
 fn by_hand(entry: &ManagedFieldsEntry) -> bool {
     let manager = entry.manager.as_deref().unwrap_or_default();
-    entry.subresource.is_none() && BY_HAND.iter().any(|name| manager.starts_with(name))
+    BY_HAND.iter().any(|name| manager.starts_with(name))
 }
 
 type Texts = BTreeMap<String, String>;

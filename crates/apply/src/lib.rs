@@ -14,6 +14,7 @@ mod change;
 mod error;
 mod facts;
 mod fight;
+mod ignore;
 mod mapper;
 mod marks;
 mod memory;
@@ -25,7 +26,8 @@ mod wait;
 
 pub use change::{Action, Change};
 pub use error::{ApplyError, Failure};
-pub use facts::{Marks, fingerprint};
+pub use facts::{Managers, Marks, fingerprint};
+pub use ignore::{IgnoreRules, IgnoreTarget};
 pub use mapper::{Mapped, Mapper};
 pub use marks::{Mark, Owner};
 pub use memory::Memory;

@@ -100,9 +100,13 @@ impl Memory {
     }
 }
 
-/// A digest of the desired state and of who wants it: another user may not be allowed what this one was. 128 bits of
-/// SHA-256 are as good as unique.
-pub(crate) fn digest(desired: &Value, user: &str) -> [u8; 16] {
-    let hash = Sha256::new().chain_update(user).chain_update("\n").chain_update(desired.to_string()).finalize();
+/// A digest of the desired state, of who wants it, and of which fields are left to others: another user may not be
+/// allowed what this one was. 128 bits of SHA-256 are as good as unique.
+pub(crate) fn digest(desired: &Value, user: &str, ignored: &str) -> [u8; 16] {
+    let mut hash = Sha256::new();
+    for part in [user, "\n", ignored, "\n", &desired.to_string()] {
+        hash.update(part);
+    }
+    let hash = hash.finalize();
     std::array::from_fn(|n| hash[n])
 }

@@ -1,5 +1,6 @@
 //! The stages of an apply, and within a stage: look, rehearse, write.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,7 +18,8 @@ use tracing::{debug, info};
 
 use crate::change::{Action, Change};
 use crate::error::{ApplyError, Failure, chain};
-use crate::facts::{Marks, fingerprint, live_of};
+use crate::facts::{Managers, Marks, fingerprint, live_of};
+use crate::ignore::IgnoreRules;
 use crate::mapper::{Mapped, Mapper};
 use crate::marks::{Mark, Owner};
 use crate::memory::{Memory, digest};
@@ -38,6 +40,8 @@ pub struct Applier {
     pub memory: Arc<Memory>,
     /// The field manager, for example `kustomize-controller`.
     pub manager: String,
+    /// Other managers whose fields are taken over, besides kubectl's (`--override-manager`).
+    pub overridden: Managers,
     /// Requests at once, at most (`--concurrent-ssa`).
     pub concurrent: usize,
 }
@@ -50,6 +54,8 @@ pub struct Request<'a> {
     pub objects: Vec<Value>,
     /// Delete and create again what has an immutable field changed.
     pub force: bool,
+    /// Fields that are left to others.
+    pub ignore: &'a IgnoreRules,
     /// Kinds that come before the rest (`--custom-apply-stage-kinds`).
     pub early: &'a [(String, String)],
     /// Ends the apply between two requests.
@@ -60,6 +66,24 @@ pub struct Request<'a> {
 const STAGE: Duration = Duration::from_secs(60);
 /// From this many corrections within five minutes on, another writer is at work.
 const FIGHT: usize = 4;
+/// How often an object that others change meanwhile is looked at again before the apply fails.
+const LOOKS: usize = 5;
+
+/// What a whole apply has in common.
+#[derive(Clone, Copy)]
+struct Terms<'a> {
+    owner: &'a Owner,
+    force: bool,
+    ignore: &'a IgnoreRules,
+    stop: &'a CancellationToken,
+}
+
+impl Terms<'_> {
+    /// Whether an object that cannot be changed is deleted and created again.
+    fn recreates(&self, item: &Item, failure: &Failure) -> bool {
+        (self.force || self.owner.forces(&item.desired)) && item.live.is_some() && failure.is_immutable()
+    }
+}
 
 /// An object on its way.
 struct Item {
@@ -85,6 +109,7 @@ impl Applier {
     /// # Errors
     /// All refusals of the stage that failed. Nothing of that stage is written when its rehearsal fails.
     pub async fn apply(&self, request: Request<'_>, changes: &mut Vec<Change>) -> Result<(), ApplyError> {
+        let terms = Terms { owner: request.owner, force: request.force, ignore: request.ignore, stop: request.stop };
         let mut stages: [Vec<Value>; 4] = Default::default();
         for object in request.objects {
             stages[stage_of(&object, request.early)].push(object);
@@ -95,17 +120,17 @@ impl Applier {
             }
             order::sort(&mut objects);
             let before = changes.len();
-            let items = self.look(request.owner, objects).await?;
-            self.rehearse(&items, request.owner, request.force).await?;
+            let (items, unfit) = self.look(terms, objects).await?;
+            self.rehearse(&items, unfit, terms).await?;
             let mut items = items.into_iter();
             while let Some(item) = items.next() {
                 if request.stop.is_cancelled() {
                     return Err(ApplyError::Interrupted);
                 }
-                match self.write(item, request.owner, request.force, request.stop).await {
+                match self.write(item, terms).await {
                     Ok(change) => changes.push(change),
                     Err(ApplyError::Refused(failures)) => {
-                        return Err(self.and_the_rest(failures, items.as_slice(), request.owner, request.force).await);
+                        return Err(self.and_the_rest(failures, items.as_slice(), terms).await);
                     }
                     Err(error) => return Err(error),
                 }
@@ -128,10 +153,11 @@ impl Applier {
         })
     }
 
-    /// Finds out what each object needs; costs no request for kinds that the index knows.
-    async fn look(&self, owner: &Owner, objects: Vec<Value>) -> Result<Vec<Item>, ApplyError> {
+    /// Finds out what each object needs; costs no request for kinds that the index knows. What cannot be sent at all
+    /// comes second.
+    async fn look(&self, terms: Terms<'_>, objects: Vec<Value>) -> Result<(Vec<Item>, Vec<Failure>), ApplyError> {
         let mut items = Vec::with_capacity(objects.len());
-        let mut refused = Vec::new();
+        let mut unfit = Vec::new();
         for mut desired in objects {
             let mut object = ObjectRef::of(&desired).map_err(|error| ApplyError::Unavailable {
                 doing: "reading an object".to_owned(),
@@ -141,7 +167,10 @@ impl Applier {
                 doing: format!("{object}: asking the API server for its kind"),
                 message: chain(&error),
             })?;
-            let Some(at) = resolved else { return Err(ApplyError::UnknownKind { object }) };
+            let Some(at) = resolved else {
+                unfit.push(Failure::unknown_kind(object));
+                continue;
+            };
             if !at.namespaced && !object.namespace.is_empty() {
                 object.namespace.clear();
                 if let Some(metadata) = sluice_object::metadata_mut(&mut desired) {
@@ -150,16 +179,16 @@ impl Applier {
             }
             if at.namespaced && object.namespace.is_empty() {
                 let message = "namespace not specified; set `metadata.namespace`, or `spec.targetNamespace`".to_owned();
-                refused.push(Failure { object, doing: "apply", code: 0, reason: String::new(), message });
+                unfit.push(Failure { object, doing: "apply", code: 0, reason: String::new(), message });
                 continue;
             }
             let slot = (GroupKind::of(&at.resource), Key::new(&object.namespace, &object.name));
             let live = self.live(&at, &slot).await?;
-            let digest = digest(&desired, &self.user);
-            let step = self.step(owner, &desired, live.as_ref(), &slot, &digest);
+            let digest = digest(&desired, &self.user, &terms.ignore.text(&desired));
+            let step = self.step(terms.owner, &desired, live.as_ref(), &slot, &digest);
             items.push(Item { object, at, slot, desired, digest, live, step });
         }
-        if refused.is_empty() { Ok(items) } else { Err(ApplyError::Refused(refused)) }
+        Ok((items, unfit))
     }
 
     async fn live(&self, at: &Mapped, slot: &(GroupKind, Key)) -> Result<Option<Live<Marks>>, ApplyError> {
@@ -192,55 +221,49 @@ impl Applier {
             let correction = self.memory.recall(slot, digest).is_some();
             return Step::Write { rehearse: !correction && !is_plain(desired), correction, take_over: false };
         };
-        let take_over = mark == Mark::Override && live.facts.taken_over_by_hand;
+        let overridden = live.facts.any_of(&self.overridden);
+        let take_over = mark == Mark::Override && (live.facts.taken_over_by_hand || overridden);
         match self.memory.recall(slot, digest) {
-            Some(seen) if seen == fingerprint(live) => Step::Unchanged,
+            Some(seen) if seen == fingerprint(live) && !(take_over && overridden) => Step::Unchanged,
             // What was accepted before will be again.
             Some(_) => Step::Write { rehearse: false, correction: true, take_over },
             None => Step::Write { rehearse: true, correction: false, take_over },
         }
     }
 
-    /// Asks the server what it would say to the objects that it could refuse.
-    async fn rehearse(&self, items: &[Item], owner: &Owner, force: bool) -> Result<(), ApplyError> {
+    /// Asks the server what it would say to the objects that it could refuse; `unfit` are refused already.
+    async fn rehearse(&self, items: &[Item], unfit: Vec<Failure>, terms: Terms<'_>) -> Result<(), ApplyError> {
         let wanted = items.iter().filter(|item| matches!(item.step, Step::Write { rehearse: true, .. }));
-        let failures = self.rehearsals(wanted, owner, force).await;
+        let failures: Vec<_> = unfit.into_iter().chain(self.rehearsals(wanted, terms).await).collect();
         if failures.is_empty() {
             return Ok(());
         }
         // What looked harmless may be refused for the same reason, for example a right that is missing.
         let others = items.iter().filter(|item| matches!(item.step, Step::Write { rehearse: false, .. }));
-        let more = self.rehearsals(others, owner, force).await;
+        let more = self.rehearsals(others, terms).await;
         Err(ApplyError::Refused(failures.into_iter().chain(more).collect()))
     }
 
     /// The failures of a write, and those that the objects after it would have met: the user sees all of them at once.
-    async fn and_the_rest(&self, mut failures: Vec<Failure>, rest: &[Item], owner: &Owner, force: bool) -> ApplyError {
+    async fn and_the_rest(&self, mut failures: Vec<Failure>, rest: &[Item], terms: Terms<'_>) -> ApplyError {
         let rest = rest.iter().filter(|item| matches!(item.step, Step::Write { rehearse: false, .. }));
-        failures.extend(self.rehearsals(rest, owner, force).await);
+        failures.extend(self.rehearsals(rest, terms).await);
         ApplyError::Refused(failures)
     }
 
-    async fn rehearsals<'a>(&self, items: impl Iterator<Item = &'a Item>, owner: &Owner, force: bool) -> Vec<Failure> {
-        let rehearsals: Vec<_> = items.map(|item| self.rehearse_one(item, owner, force)).collect();
+    async fn rehearsals<'a>(&self, items: impl Iterator<Item = &'a Item>, terms: Terms<'_>) -> Vec<Failure> {
+        let rehearsals: Vec<_> = items.map(|item| self.rehearse_one(item, terms)).collect();
         let failures = stream::iter(rehearsals).buffered(self.concurrent.max(1)).collect::<Vec<_>>().await;
         failures.into_iter().flatten().collect()
     }
 
-    async fn rehearse_one(&self, item: &Item, owner: &Owner, force: bool) -> Option<Failure> {
-        let error = self.patch(item, true).await.err()?;
+    async fn rehearse_one(&self, item: &Item, terms: Terms<'_>) -> Option<Failure> {
+        let error = self.patch(item, terms.ignore, true).await.err()?;
         let failure = Failure::new(item.object.clone(), "dry-run", &item.desired, &error);
-        let recreate = (force || owner.forces(&item.desired)) && item.live.is_some();
-        (!(recreate && failure.is_immutable())).then_some(failure)
+        (!terms.recreates(item, &failure)).then_some(failure)
     }
 
-    async fn write(
-        &self,
-        item: Item,
-        owner: &Owner,
-        force: bool,
-        stop: &CancellationToken,
-    ) -> Result<Change, ApplyError> {
+    async fn write(&self, item: Item, terms: Terms<'_>) -> Result<Change, ApplyError> {
         let (correction, take_over) = match item.step {
             Step::Skip => return Ok(Change::of(item.object, Action::Skipped)),
             Step::Unchanged => return Ok(Change::of(item.object, Action::Unchanged)),
@@ -259,19 +282,18 @@ impl Applier {
         if take_over {
             self.take_over(&item).await.map_err(|error| refused(&error))?;
         }
-        let answer = match self.patch(&item, false).await {
+        let answer = match self.patch(&item, terms.ignore, false).await {
             Ok(answer) => answer,
             Err(error) => {
                 let failure = Failure::new(item.object.clone(), "apply", &item.desired, &error);
-                let recreate = (force || owner.forces(&item.desired)) && item.live.is_some();
-                if !(recreate && failure.is_immutable()) {
+                if !terms.recreates(&item, &failure) {
                     if failure.code == 404 {
                         self.mapper.forget(&item.object.gvk);
                     }
                     return Err(ApplyError::Refused(vec![failure]));
                 }
-                self.delete_and_wait(&item, stop).await?;
-                self.patch(&item, false).await.map_err(|error| refused(&error))?
+                self.delete_and_wait(&item, terms.stop).await?;
+                self.send(&item, &item.desired, false).await.map_err(|error| refused(&error))?
             }
         };
         let action = match &item.live {
@@ -283,7 +305,7 @@ impl Applier {
         let contested =
             (correction && action != Action::Unchanged).then(|| self.note_correction(&item, before)).flatten();
         if let Some(live) = live_of(&answer) {
-            let owner = Key::new(&owner.namespace, &owner.name);
+            let owner = Key::new(&terms.owner.namespace, &terms.owner.name);
             self.memory.applied(item.slot, owner, item.digest, fingerprint(&live));
         }
         Ok(Change { object: item.object, action, live: Some(Arc::new(answer)), contested })
@@ -310,10 +332,29 @@ impl Applier {
         KubeRequest::new(DynamicObject::url_path(&at.resource, namespace))
     }
 
-    async fn patch(&self, item: &Item, dry_run: bool) -> Result<Value, kube::Error> {
+    /// Applies an object, with the fields that are left to others as they are.
+    async fn patch(&self, item: &Item, ignore: &IgnoreRules, dry_run: bool) -> Result<Value, kube::Error> {
+        if item.live.is_none() || !ignore.concern(&item.desired) {
+            return self.send(item, &item.desired, dry_run).await;
+        }
+        let mut looks = 1;
+        loop {
+            let payload = match self.get(&item.at, &item.slot.1).await? {
+                Some(live) => Cow::Owned(ignore.payload(&item.desired, &live, &self.manager)),
+                None => Cow::Borrowed(&item.desired),
+            };
+            match self.send(item, &payload, dry_run).await {
+                // Somebody changed it between the look and the write.
+                Err(kube::Error::Api(status)) if status.code == 409 && looks < LOOKS => looks += 1,
+                answer => return answer,
+            }
+        }
+    }
+
+    async fn send(&self, item: &Item, payload: &Value, dry_run: bool) -> Result<Value, kube::Error> {
         let params = PatchParams { dry_run, ..PatchParams::apply(&self.manager).force() };
         let request = self.request(&item.at, &item.object.namespace);
-        let request = request.patch(&item.object.name, &params, &Patch::Apply(&item.desired));
+        let request = request.patch(&item.object.name, &params, &Patch::Apply(payload));
         self.client.request(request.map_err(kube::Error::BuildRequest)?).await
     }
 
@@ -332,7 +373,7 @@ impl Applier {
 
     async fn take_over(&self, item: &Item) -> Result<(), kube::Error> {
         let Some(live) = self.get(&item.at, &item.slot.1).await? else { return Ok(()) };
-        let Some(steps) = takeover::patch(&live, &self.manager) else { return Ok(()) };
+        let Some(steps) = takeover::patch(&live, &self.manager, &self.overridden) else { return Ok(()) };
         debug!(object = %item.object, "taking over what was set by hand");
         let path = self.request(&item.at, &item.object.namespace).url_path;
         let request = http::Request::patch(format!("{path}/{}?fieldManager={}", item.object.name, self.manager))
@@ -406,7 +447,9 @@ impl Applier {
                     message: chain(&error),
                 };
                 let at = self.mapper.resolve(&change.object.gvk).await.map_err(unavailable)?;
-                let Some(at) = at else { return Err(ApplyError::UnknownKind { object: change.object.clone() }) };
+                let Some(at) = at else {
+                    return Err(ApplyError::Refused(vec![Failure::unknown_kind(change.object.clone())]));
+                };
                 let key = Key::new(&change.object.namespace, &change.object.name);
                 live = self.get(&at, &key).await.map_err(unavailable)?;
             }

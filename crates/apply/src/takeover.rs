@@ -6,13 +6,13 @@
 use serde_json::{Map, Value, json};
 use sluice_object::{annotation, metadata, resource_version};
 
-use crate::facts::{BY_HAND, LEFT_BEHIND};
+use crate::facts::{BY_HAND, LEFT_BEHIND, Managers};
 
-/// The JSON patch that makes `manager` the owner of what was done by hand; `None` when there is nothing to take over.
-pub(crate) fn patch(live: &Value, manager: &str) -> Option<Value> {
+/// The JSON patch that makes `manager` the owner of what was done by hand, or by a manager that is overridden; `None` when there is nothing to take over.
+pub(crate) fn patch(live: &Value, manager: &str, overridden: &Managers) -> Option<Value> {
     let mut steps = Vec::new();
     if let Some(entries) = metadata(live).and_then(|it| it.get("managedFields")).and_then(Value::as_array)
-        && let Some(entries) = united(entries, manager)
+        && let Some(entries) = united(entries, manager, overridden)
     {
         steps.push(json!({"op": "replace", "path": "/metadata/managedFields", "value": entries}));
     }
@@ -31,13 +31,14 @@ pub(crate) fn patch(live: &Value, manager: &str) -> Option<Value> {
 }
 
 /// The entries with those by hand made part of the manager's own.
-fn united(entries: &[Value], manager: &str) -> Option<Vec<Value>> {
+fn united(entries: &[Value], manager: &str, overridden: &Managers) -> Option<Vec<Value>> {
     let text = |entry: &Value, field: &str| entry.get(field).and_then(Value::as_str).unwrap_or_default().to_owned();
     let whole_object = |entry: &Value| text(entry, "subresource").is_empty();
     let by_hand = |entry: &Value| {
         let name = text(entry, "manager");
         whole_object(entry)
             && (BY_HAND.iter().any(|it| name.starts_with(it))
+                || overridden.has(&name)
                 || (name == manager && text(entry, "operation") == "Update"))
     };
     let ours =
@@ -89,7 +90,7 @@ mod tests {
             {"manager": "kubectl-edit", "operation": "Update", "apiVersion": "v1", "fieldsV1": {"f:data": {"f:b": {}}}},
             {"manager": "other", "operation": "Update", "apiVersion": "v1", "fieldsV1": {"f:data": {"f:c": {}}}},
         ]}});
-        let patch = patch(&live, "us").unwrap();
+        let patch = patch(&live, "us", &Managers::default()).unwrap();
         let entries = patch[0]["value"].as_array().unwrap();
         assert_eq!(entries.len(), 2);
         assert_eq!(entries[0]["manager"], "other");
@@ -98,8 +99,20 @@ mod tests {
     }
 
     #[test]
+    fn fields_of_overridden_managers_become_the_controller_s() {
+        let live = json!({"metadata": {"resourceVersion": "7", "managedFields": [
+            {"manager": "helm", "operation": "Apply", "apiVersion": "v1", "fieldsV1": {"f:data": {"f:a": {}}}},
+            {"manager": "helm-controller", "operation": "Apply", "apiVersion": "v1", "fieldsV1": {"f:data": {"f:b": {}}}},
+        ]}});
+        let patch = patch(&live, "us", &Managers::new(&["helm".to_owned()])).unwrap();
+        let entries = patch[0]["value"].as_array().unwrap();
+        assert_eq!(entries[0]["manager"], "helm-controller");
+        assert_eq!((&entries[1]["manager"], &entries[1]["fieldsV1"]), (&json!("us"), &json!({"f:data": {"f:a": {}}})));
+    }
+
+    #[test]
     fn nothing_by_hand_is_nothing_to_do() {
         let live = json!({"metadata": {"managedFields": [{"manager": "us", "operation": "Apply"}]}});
-        assert_eq!(patch(&live, "us"), None);
+        assert_eq!(patch(&live, "us", &Managers::default()), None);
     }
 }

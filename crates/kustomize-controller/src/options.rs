@@ -56,7 +56,7 @@ pub struct Options {
     /// Accepted for Flux's sake; decryption is not in this version
     #[arg(long, default_value = "")]
     pub sops_vault_configmap: String,
-    /// Accepted for Flux's sake; only what kubectl owns is taken over in this version
+    /// Take over the fields of this manager too, as those of kubectl; may be given several times
     #[arg(long)]
     pub override_manager: Vec<String>,
     /// Kinds to apply before the rest, as `group/Kind,…`

@@ -9,7 +9,7 @@ use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::{Api, Client, Config};
 use sluice_api::kustomize::Kustomization;
 use sluice_api::meta::KubeConfigReference;
-use sluice_apply::{Applier, Mapper, Memory};
+use sluice_apply::{Applier, Managers, Mapper, Memory};
 use sluice_runtime::MetadataIndex;
 
 use super::failure::Failure;
@@ -80,7 +80,8 @@ async fn make(identity: &Identity, kube_config: Option<KubeConfig>, ctx: &Contex
     };
     let concurrent = ctx.options.concurrent_ssa;
     let user = identity.user.clone().unwrap_or_default();
-    Ok(Applier { client: own, user, mapper, index, memory, manager: NAME.to_owned(), concurrent })
+    let overridden = Managers::new(&ctx.options.override_manager);
+    Ok(Applier { client: own, user, mapper, index, memory, manager: NAME.to_owned(), overridden, concurrent })
 }
 
 struct KubeConfig {

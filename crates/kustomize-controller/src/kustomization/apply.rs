@@ -4,7 +4,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
 use sluice_api::kustomize::Kustomization;
-use sluice_apply::{Owner, normalize};
+use sluice_apply::{IgnoreRules, IgnoreTarget, Owner, normalize};
 use sluice_object::{kind, name, namespace, set_annotation, set_label};
 use tracing::warn;
 
@@ -55,6 +55,27 @@ pub fn prepare(object: &Kustomization, built: &[Value]) -> Result<Vec<Value>, Fa
     Err(Failure::Reconciliation(format!("{} is SOPS encrypted, {advice}", encrypted.join(", "))))
 }
 
+/// The fields that `spec.ignore` leaves to others.
+///
+/// # Errors
+/// When a rule is none, naming it.
+pub fn ignore_rules(object: &Kustomization) -> Result<IgnoreRules, Failure> {
+    let mut rules = IgnoreRules::default();
+    for (n, rule) in object.spec.ignore.iter().enumerate() {
+        let target = rule.target.as_ref().map(|target| IgnoreTarget {
+            group: &target.group,
+            version: &target.version,
+            kind: &target.kind,
+            name: &target.name,
+            namespace: &target.namespace,
+            labels: &target.label_selector,
+            annotations: &target.annotation_selector,
+        });
+        rules.add(&rule.paths, target).map_err(|why| Failure::Reconciliation(format!("spec.ignore[{n}].{why}")))?;
+    }
+    Ok(rules)
+}
+
 /// Whether an object is, or holds, what SOPS encrypted. Without `spec.decryption` only Secrets are looked at, as in
 /// Flux: other kinds may carry a field of that name.
 fn is_encrypted(object: &Value, decryption: bool) -> bool {
@@ -95,6 +116,14 @@ mod tests {
                 "team": "a", "kustomize.toolkit.fluxcd.io/name": "app",
                 "kustomize.toolkit.fluxcd.io/namespace": "flux-system"}})
         );
+    }
+
+    #[test]
+    fn a_wrong_ignore_rule_is_named() {
+        let mut object = kustomization();
+        object.spec.ignore = serde_json::from_value(json!([{"paths": ["/spec/replicas"]}, {"paths": ["spec"]}])).unwrap();
+        let error = ignore_rules(&object).unwrap_err().to_string();
+        assert!(error.starts_with("spec.ignore[1].paths[0]: JSON pointer `spec`"), "{error}");
     }
 
     #[test]

@@ -91,7 +91,6 @@ impl<'a> Pass<'a> {
     /// The steps, in the order that the specification has.
     async fn story(&mut self, interrupt: &Interrupt) -> Result<(), Failure> {
         let (object, ctx) = (self.object.clone(), self.ctx);
-        supported(&object)?;
         let checks = health::Checks::compile(&object)?;
         let account = object.spec.decryption.as_ref().is_some_and(|it| !it.service_account_name.is_empty());
         if account && !ctx.gate("ObjectLevelWorkloadIdentity") {
@@ -153,6 +152,7 @@ impl<'a> Pass<'a> {
         let (built, objects) = build::run(&object, tree.clone(), &path, &variables, artifact, ctx).await?;
         self.digest = Some(built.digest.clone());
         let prepared = apply::prepare(&object, &objects)?;
+        let ignore = apply::ignore_rules(&object)?;
         drop(objects);
         let old = inventory::objects(self.written.inventory.as_ref());
         let gone = inventory::stale(&old, &built.objects);
@@ -165,6 +165,7 @@ impl<'a> Pass<'a> {
             owner: &owner,
             objects: prepared,
             force: object.spec.force,
+            ignore: &ignore,
             early: &ctx.options.custom_apply_stage_kinds.0,
             stop: &stop,
         };
@@ -413,35 +414,4 @@ fn located(error: ApplyError, origins: &HashMap<ObjectRef, String>) -> Failure {
         None => failure.to_string(),
     });
     Failure::Reconciliation(lines.collect::<Vec<_>>().join("\n"))
-}
-
-/// Refuses what would otherwise be silently ignored, and then applied against the user's word.
-fn supported(object: &Kustomization) -> Result<(), Failure> {
-    if object.spec.ignore.is_empty() {
-        return Ok(());
-    }
-    let why = "spec.ignore: drift ignore rules are not supported yet, so nothing is applied; remove them, and leave the \
-               fields that others set out of the manifests";
-    Err(Failure::Reconciliation(why.to_owned()))
-}
-
-#[cfg(test)]
-mod tests {
-    use serde_json::json;
-
-    use super::*;
-
-    #[test]
-    fn ignore_rules_are_refused_rather_than_ignored() {
-        let with = |spec: serde_json::Value| -> Kustomization {
-            serde_json::from_value(json!({
-                "apiVersion": "kustomize.toolkit.fluxcd.io/v1", "kind": "Kustomization",
-                "metadata": {"name": "app"}, "spec": spec,
-            }))
-            .unwrap()
-        };
-        assert!(supported(&with(json!({}))).is_ok());
-        let refused = supported(&with(json!({"ignore": [{"paths": ["/spec/replicas"]}]}))).unwrap_err();
-        assert!(refused.to_string().starts_with("spec.ignore: "));
-    }
 }
