@@ -28,6 +28,8 @@ pub struct Config {
     pub simulation: crate::Simulation,
     /// What requests and the store may take.
     pub limits: Limits,
+    /// Faults on purpose; none at first. Keep a clone to change them while the server runs.
+    pub faults: crate::Faults,
 }
 
 /// A user known by a bearer token.
@@ -87,6 +89,7 @@ impl Default for Config {
             simulate: true,
             simulation: crate::Simulation::default(),
             limits: Limits::default(),
+            faults: crate::Faults::default(),
         }
     }
 }

@@ -30,6 +30,8 @@ pub struct Core {
     pub authority: String,
     /// What requests may take.
     pub limits: Limits,
+    /// Faults on purpose.
+    pub faults: crate::Faults,
     /// Whether workloads run, so that Pods need accounts.
     pub simulates: bool,
 }
@@ -90,6 +92,7 @@ impl Core {
             audit,
             authority: authority.certificate().to_owned(),
             limits: config.limits.clone(),
+            faults: config.faults.clone(),
             simulates: config.simulate,
         })
     }

@@ -15,6 +15,7 @@ use crate::audit::Entry;
 use crate::auth::{self, Identity, Impersonation};
 use crate::core::{Context, Core};
 use crate::error::ApiError;
+use crate::faults::{self, Cut, Fault};
 use crate::kinds::Served;
 use crate::negotiate::Form;
 use crate::rbac::{self, Attributes};
@@ -43,13 +44,16 @@ struct Asked<'a> {
     agent: &'a str,
 }
 
-/// Answers one request. Never fails: errors are answers.
+/// Answers one request. Errors are answers.
+///
+/// # Errors
+/// Only when the request is to be cut off.
 pub async fn handle(
     core: Arc<Core>,
     peer: Peer,
     stop: CancellationToken,
     incoming: http::Request<Incoming>,
-) -> Response<Body> {
+) -> Result<Response<Body>, Cut> {
     let started = Instant::now();
     let received = jiff::Timestamp::now();
     let id = uuid::Uuid::new_v4().to_string();
@@ -71,7 +75,18 @@ pub async fn handle(
                 Err(error) => Err(error),
                 Ok(()) => {
                     allowed = true;
-                    serve(&core, &asked, identity, body, &stop, &mut warnings).await
+                    let plan = core.faults.plan(&request, &identity.name, &agent);
+                    if !plan.delay.is_zero() {
+                        tokio::time::sleep(plan.delay).await;
+                    }
+                    match plan.fault {
+                        Some(Fault::Cut) => return Err(Cut),
+                        Some(Fault::Code { code, retry_after }) => Err(faults::refusal(&request, code, retry_after)),
+                        fault => {
+                            let reply = serve(&core, &asked, identity, body, &stop, &mut warnings).await;
+                            spoil(reply, fault)?
+                        }
+                    }
                 }
             }
         }
@@ -96,7 +111,22 @@ pub async fn handle(
             allowed,
         });
     }
-    reply.into_response(&warnings, &id)
+    Ok(reply.into_response(&warnings, &id))
+}
+
+/// What a fault makes of an answer.
+fn spoil(reply: Result<Reply, ApiError>, fault: Option<Fault>) -> Result<Result<Reply, ApiError>, Cut> {
+    match (fault, reply) {
+        (Some(Fault::Lose), _) => Err(Cut),
+        (
+            Some(Fault::Watch { end, events, open }),
+            Ok(Reply { body: Body::Stream(chunks), code, content_type, headers }),
+        ) => {
+            let body = Body::Stream(faults::strike_watch(chunks, end, events, open));
+            Ok(Ok(Reply { code, content_type, body, headers }))
+        }
+        (_, reply) => Ok(reply),
+    }
 }
 
 /// Paths that are no resource and unknown are answered in plain text, as Go's mux does.

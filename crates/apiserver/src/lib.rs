@@ -28,6 +28,7 @@ mod crd;
 mod defaults;
 mod discovery;
 pub mod error;
+pub mod faults;
 pub mod field;
 mod fields;
 mod handler;
@@ -56,6 +57,7 @@ mod watch;
 
 pub use config::{Config, Limits, User};
 pub use error::ApiError;
+pub use faults::{Fault, Faults, Rule, WatchEnd};
 pub use local::Local;
 pub use rest::{DeleteOptions, PatchKind, Propagation};
 pub use server::{Server, StartError, start};

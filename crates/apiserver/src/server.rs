@@ -140,6 +140,11 @@ impl Server {
         kubeconfig(&self.url, self.authority(), user, &Credential::Token(token))
     }
 
+    /// Its faults on purpose.
+    pub fn faults(&self) -> &crate::Faults {
+        &self.core.faults
+    }
+
     /// A client inside the process, with every right.
     pub fn local(&self) -> Local {
         Local::new(self.core.clone(), "local")
@@ -221,7 +226,7 @@ async fn connection(core: Arc<Core>, stream: TcpStream, peer: SocketAddr, tls: T
         let stop = stop.clone();
         service_fn(move |request| {
             let (core, peer, stop) = (core.clone(), peer.clone(), stop.clone());
-            async move { Ok::<_, std::convert::Infallible>(handler::handle(core, peer, stop, request).await) }
+            async move { handler::handle(core, peer, stop, request).await }
         })
     };
     let mut builder = hyper_util::server::conn::auto::Builder::new(TokioExecutor::new());

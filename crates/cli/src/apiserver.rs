@@ -7,7 +7,7 @@ use std::process::ExitCode;
 
 use anyhow::{Context as _, bail};
 use clap::Args;
-use sluice_apiserver::{Config, User, start};
+use sluice_apiserver::{Config, Faults, Rule, User, start};
 
 use crate::cluster::{Cluster, MANAGER};
 use crate::dev;
@@ -22,6 +22,10 @@ Examples:
   # For controllers that run beside it, each as a user of its own, with every request on record
   sluice apiserver --crds --audit-log audit.log \\
     --user-kubeconfig source-controller=source.kubeconfig --user-kubeconfig kustomize-controller=kustomize.kubeconfig
+
+  # A bad day: one write in ten conflicts, answers are late, watches end after five seconds
+  sluice apiserver --kubeconfig-out kubeconfig --fault-seed 7 --fault 'code=409 verb=update,patch rate=0.1' \\
+    --fault 'delay=5ms..200ms' --fault 'watch=gone open=5s'
 
   # Kept on disk
   sluice apiserver --data-dir ./state --listen 127.0.0.1:6443
@@ -60,6 +64,12 @@ pub struct ApiserverArgs {
     /// Install the definitions of Flux's kinds
     #[arg(long)]
     crds: bool,
+    /// Strike requests with a fault, as in "code=429 verb=patch rate=0.1"; may be repeated (docs/apiserver.md)
+    #[arg(long = "fault", value_name = "RULE")]
+    faults: Vec<Rule>,
+    /// Draws the chances of --fault; the same requests then meet the same faults
+    #[arg(long, default_value_t = 0)]
+    fault_seed: u64,
     /// Leave workloads as they are written
     #[arg(long)]
     no_simulate: bool,
@@ -83,7 +93,12 @@ pub async fn run(args: ApiserverArgs) -> anyhow::Result<ExitCode> {
         written.push((user.clone(), PathBuf::from(file)));
         users.push(user);
     }
+    let faults = Faults::seeded(args.fault_seed);
+    for rule in args.faults {
+        faults.add(rule);
+    }
     let server = start(Config {
+        faults,
         listen: args.listen,
         names: args.names,
         data_dir: args.data_dir,

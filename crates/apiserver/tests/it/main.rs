@@ -3,5 +3,6 @@
 
 mod client;
 mod facts;
+mod faults;
 mod flux_crds;
 mod ssa;
