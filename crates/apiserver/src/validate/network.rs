@@ -93,7 +93,11 @@ pub fn ingress(new: &Value, out: &mut Vec<FieldError>) {
     let spec = &new["spec"];
     let rules = items(spec, "rules");
     if rules.is_empty() && spec.get("defaultBackend").is_none_or(Value::is_null) {
-        out.push(FieldError::invalid_as("spec", "[]", "either `defaultBackend` or `rules` must be specified"));
+        out.push(FieldError::invalid_as(
+            "spec",
+            if spec["rules"].is_array() { "[]" } else { "null" },
+            "either `defaultBackend` or `rules` must be specified",
+        ));
     }
     if let Some(it) = spec.get("defaultBackend").filter(|b| b.is_object()) {
         backend(it, "spec.defaultBackend", out);

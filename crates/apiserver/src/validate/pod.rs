@@ -89,8 +89,8 @@ fn spec(spec: &Value, path: &str, more_volumes: Vec<&str>, out: &mut Vec<FieldEr
             }
         }
     }
-    one_of(spec, "restartPolicy", path, &["Always", "Never", "OnFailure"], false, out);
-    let policies = ["ClusterFirst", "ClusterFirstWithHostNet", "Default", "None"];
+    one_of(spec, "restartPolicy", path, &["Always", "OnFailure", "Never"], false, out);
+    let policies = ["ClusterFirstWithHostNet", "ClusterFirst", "Default", "None"];
     one_of(spec, "dnsPolicy", path, &policies, false, out);
     not_negative(spec, "terminationGracePeriodSeconds", path, out);
     if let Some(seconds) = spec.get("activeDeadlineSeconds").filter(|s| s.as_i64().is_some_and(|n| n < 1)) {

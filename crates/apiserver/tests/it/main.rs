@@ -2,6 +2,7 @@
 #![allow(missing_docs, clippy::unwrap_used)]
 
 mod client;
+mod exchanges;
 mod facts;
 mod faults;
 mod flux_crds;
