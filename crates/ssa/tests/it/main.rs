@@ -4,3 +4,4 @@
 mod conformance;
 mod facts;
 mod properties;
+mod sequences;

@@ -8,7 +8,7 @@ use sluice_ssa::{FieldSet, ManagedFields, PathElement, Request, apply};
 
 const NOW: &str = "2026-01-01T00:00:00Z";
 
-fn schema() -> Schema {
+pub fn schema() -> Schema {
     let string = json!({"type": "string"});
     Schema::from_crd(&json!({"type": "object", "properties": {"spec": {"type": "object", "properties": {
         "labels": {"type": "object", "additionalProperties": string},
@@ -58,7 +58,7 @@ fn spec() -> impl Strategy<Value = Value> {
     })
 }
 
-fn object(spec: &Value) -> Value {
+pub fn object(spec: &Value) -> Value {
     json!({"apiVersion": "e.x/v1", "kind": "W", "metadata": {"name": "w"}, "spec": spec})
 }
 
