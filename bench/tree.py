@@ -1,9 +1,11 @@
 #!/usr/bin/env python3
-"""Writes a kustomization of N Deployments: bases of a hundred, and an overlay over all of them.
+"""Writes a kustomization of N Deployments in three layers.
 
     tree.py N DIR
 
-DIR/overlay is what to build. Equal arguments write equal files.
+`base` has the Deployments, a file each, and generates the ConfigMap and the Secret that they refer to; `platform` gives
+them a prefix, and labels that selectors have too; `overlay`, which is what to build, sets the namespace and images, and
+has a JSON patch whose target is a regular expression. Equal arguments write equal files.
 """
 import pathlib
 import sys
@@ -37,6 +39,9 @@ spec:
                 configMapKeyRef:
                   name: settings
                   key: LOG_LEVEL
+          envFrom:
+            - secretRef:
+                name: credentials
           readinessProbe:
             httpGet:
               path: /healthz
@@ -47,33 +52,41 @@ spec:
               memory: 64Mi
 """
 
-BASE = """apiVersion: kustomize.config.k8s.io/v1beta1
+HEAD = """apiVersion: kustomize.config.k8s.io/v1beta1
 kind: Kustomization
-resources:
-{resources}
 """
 
-OVERLAY = """apiVersion: kustomize.config.k8s.io/v1beta1
-kind: Kustomization
-namespace: bench
-namePrefix: team-
-labels:
-  - pairs:
-      team: bench
-    includeTemplates: true
-resources:
+BASE = HEAD + """resources:
 {resources}
-images:
-  - name: ghcr.io/example/app
-    newTag: 2.0.0
 configMapGenerator:
   - name: settings
     literals:
       - LOG_LEVEL=info
+secretGenerator:
+  - name: credentials
+    literals:
+      - TOKEN=example
+"""
+
+PLATFORM = HEAD + """resources:
+  - ../base
+namePrefix: team-
+labels:
+  - pairs:
+      team: bench
+    includeSelectors: true
+"""
+
+OVERLAY = HEAD + """resources:
+  - ../platform
+namespace: bench
+images:
+  - name: ghcr.io/example/app
+    newTag: 2.0.0
 patches:
   - target:
       kind: Deployment
-      labelSelector: tier=front
+      name: app-.*0
     patch: |-
       - op: replace
         path: /spec/replicas
@@ -83,20 +96,18 @@ patches:
 
 def main():
     count, root = int(sys.argv[1]), pathlib.Path(sys.argv[2])
-    bases = []
-    for first in range(0, count, 100):
-        base = root / f"base-{first // 100:03}"
-        base.mkdir(parents=True, exist_ok=True)
-        names = []
-        for n in range(first, min(first + 100, count)):
-            names.append(f"app-{n:05}.yaml")
-            tier = "front" if n % 10 == 0 else "back"
-            (base / names[-1]).write_text(DEPLOYMENT.format(n=n, tier=tier, tag=f"1.{n % 7}.0"))
-        (base / "kustomization.yaml").write_text(BASE.format(resources="\n".join(f"  - {name}" for name in names)))
-        bases.append(base.name)
-    overlay = root / "overlay"
-    overlay.mkdir(exist_ok=True)
-    (overlay / "kustomization.yaml").write_text(OVERLAY.format(resources="\n".join(f"  - ../{base}" for base in bases)))
+    names = [f"app-{n:05}.yaml" for n in range(count)]
+    layers = {
+        "base": BASE.format(resources="\n".join(f"  - {name}" for name in names)),
+        "platform": PLATFORM,
+        "overlay": OVERLAY,
+    }
+    for layer, text in layers.items():
+        (root / layer).mkdir(parents=True, exist_ok=True)
+        (root / layer / "kustomization.yaml").write_text(text)
+    for n, name in enumerate(names):
+        tier = "front" if n % 10 == 0 else "back"
+        (root / "base" / name).write_text(DEPLOYMENT.format(n=n, tier=tier, tag=f"1.{n % 7}.0"))
 
 
 main()

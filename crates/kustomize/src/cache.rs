@@ -16,7 +16,7 @@ pub(crate) fn digest(bytes: &[u8]) -> Digest {
 }
 
 /// One object of a file.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Parsed {
     pub(crate) value: Value,
     /// Where its document begins, from 1.

@@ -24,6 +24,7 @@ mod config;
 mod crds;
 mod decode;
 mod errors;
+mod fieldpath;
 mod fieldspec;
 mod files;
 pub mod flux;

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::collections::VecDeque;
+use std::collections::hash_map::Entry;
 use std::sync::Arc;
 
 use sluice_yaml::{Dialect, Limits, Value, parse_all};
@@ -12,14 +13,15 @@ use crate::id::kind;
 use crate::loader::File;
 use crate::session::Session;
 
-/// The objects of a file; parsed once, in this build and in those that share its cache.
+/// The objects of a file. What is read a second time is kept, for this build and for those that share its cache; most
+/// files are read once, and keeping their objects would only hold them in memory twice.
 pub(crate) fn of_file(session: &Session<'_>, file: &File) -> Result<Arc<Vec<Parsed>>, Error> {
-    if let Some(parsed) = session.parsed.borrow().get(&file.digest) {
+    if let Some(Some(parsed)) = session.parsed.borrow().get(&file.digest) {
         return Ok(parsed.clone());
     }
     let shared = session.options.cache.as_ref();
     if let Some(parsed) = shared.and_then(|cache| cache.get(&file.digest)) {
-        session.parsed.borrow_mut().insert(file.digest, parsed.clone());
+        session.parsed.borrow_mut().insert(file.digest, Some(parsed.clone()));
         return Ok(parsed);
     }
     let text = std::str::from_utf8(&file.bytes)
@@ -32,11 +34,23 @@ pub(crate) fn of_file(session: &Session<'_>, file: &File) -> Result<Arc<Vec<Pars
         }
     }
     let parsed = Arc::new(parsed);
-    session.parsed.borrow_mut().insert(file.digest, parsed.clone());
+    match session.parsed.borrow_mut().entry(file.digest) {
+        Entry::Vacant(entry) => {
+            entry.insert(None);
+        }
+        Entry::Occupied(mut entry) => {
+            entry.insert(Some(parsed.clone()));
+        }
+    }
     if let Some(cache) = shared {
         cache.put(file.digest, &parsed, text.len());
     }
     Ok(parsed)
+}
+
+/// The objects as one's own, without a copy where nobody keeps them.
+pub(crate) fn owned(parsed: Arc<Vec<Parsed>>) -> Vec<Parsed> {
+    Arc::try_unwrap(parsed).unwrap_or_else(|shared| shared.to_vec())
 }
 
 /// The objects of a text.

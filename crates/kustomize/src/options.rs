@@ -50,7 +50,7 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             depth: 50,
-            loads: 20_000,
+            loads: 100_000,
             file_bytes: 10 << 20,
             total_bytes: 256 << 20,
             objects: 200_000,

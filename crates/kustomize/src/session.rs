@@ -16,7 +16,8 @@ pub(crate) struct Session<'a> {
     pub(crate) options: &'a Options<'a>,
     pub(crate) reads: RefCell<Reads>,
     pub(crate) warnings: RefCell<Vec<String>>,
-    pub(crate) parsed: RefCell<HashMap<Digest, Arc<Vec<Parsed>>>>,
+    /// Files that were read, with their objects once that happened twice.
+    pub(crate) parsed: RefCell<HashMap<Digest, Option<Arc<Vec<Parsed>>>>>,
     loads: Cell<usize>,
     bytes: Cell<usize>,
     schema: RefCell<Option<Arc<Schema>>>,

@@ -2,8 +2,8 @@
 
 use sluice_yaml::{Dialect, Value, locate};
 
+use crate::fieldpath::{OnField, Shape, look_up, visit};
 use crate::hash::{json_number, json_string};
-use crate::replacements::{OnField, Shape, look_up, visit};
 use crate::scalar::{node_text, plain, text};
 
 /// The text with the fields at `path` changed; `None` when it is no map or list, or has no such field.

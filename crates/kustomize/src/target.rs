@@ -216,12 +216,12 @@ impl<'a> Target<'a> {
                 let parsed = objects::of_file(self.loader.session, &file)?;
                 self.loader.session.check_objects(gathered.resmap.len() + parsed.len())?;
                 let origin = self.origin.as_ref().map(|origin| origin.append(path));
-                for object in parsed.iter() {
+                for object in objects::owned(parsed) {
                     self.loader.session.note_kind(api_version(&object.value), kind(&object.value));
-                    let mut resource = Resource::new(object.value.clone());
+                    let mut resource = Resource::new(object.value);
                     resource.origin.clone_from(&origin);
-                    resource.empty_nulls = object.empty_nulls.clone();
-                    resource.source.clone_from(&object.source);
+                    resource.empty_nulls = object.empty_nulls;
+                    resource.source = object.source;
                     gathered
                         .resmap
                         .append(resource)

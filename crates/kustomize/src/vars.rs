@@ -5,10 +5,10 @@ use std::collections::{HashMap, HashSet};
 
 use sluice_yaml::Value;
 
+use crate::fieldpath::{look_up, split_smart, visit};
 use crate::fieldspec::{Create, FieldSpec};
 use crate::id::Id;
 use crate::kustomization::Var;
-use crate::replacements::{look_up, split_smart, visit};
 use crate::resmap::ResMap;
 use crate::resource::Resource;
 use crate::scalar::{node_text, plain};

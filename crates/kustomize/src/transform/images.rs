@@ -1,12 +1,11 @@
 //! Names, tags and digests of images.
 
-use regex::Regex;
 use sluice_yaml::Value;
 
 use crate::fieldspec::{Create, FieldSpec};
 use crate::kustomization::Image;
 use crate::resmap::ResMap;
-use crate::selector::regex;
+use crate::selector::Expression;
 
 pub(crate) fn run(resmap: &mut ResMap, image: &Image, fields: &[FieldSpec]) -> Result<(), String> {
     let pattern = Pattern::new(&image.name);
@@ -74,26 +73,57 @@ fn anywhere(value: &mut Value, rename: &dyn Fn(&str) -> Option<String>) -> Resul
 }
 
 /// A name to compare with; kustomize takes it as a regular expression.
-struct Pattern {
-    /// What every match begins with.
-    start: String,
-    regex: Option<Regex>,
+enum Pattern {
+    /// A name in which only `.` means something to an expression: any character.
+    Plain(String),
+    Expression {
+        /// What every match begins with.
+        start: String,
+        regex: Option<Expression>,
+    },
 }
 
 impl Pattern {
     fn new(name: &str) -> Self {
+        if name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_./:".contains(&byte)) {
+            return Self::Plain(name.to_owned());
+        }
         let start = name.split(['.', '*', '+', '?', '(', ')', '[', ']', '{', '}', '|', '\\', '^', '$']).next();
         let optional =
             start.is_some_and(|start| name[start.len()..].starts_with(['*', '?', '{', '|'])) || name.contains('|');
         let pattern =
             format!("^{name}(:[a-zA-Z0-9_.{{}}-]*)?(@[a-zA-Z0-9]+([.+_-][a-zA-Z0-9]+)*:[a-zA-Z0-9_.{{}}-]*)?$");
         // A name that is no expression matches nothing, as in kustomize.
-        Self { start: if optional { "" } else { start.unwrap_or("") }.to_owned(), regex: regex(&pattern).ok() }
+        Self::Expression {
+            start: if optional { "" } else { start.unwrap_or("") }.to_owned(),
+            regex: Expression::new(&pattern).ok(),
+        }
     }
 
     fn matches(&self, text: &str) -> bool {
-        text.starts_with(&self.start) && self.regex.as_ref().is_some_and(|regex| regex.is_match(text))
+        match self {
+            Self::Plain(name) => {
+                let mut rest = text.chars();
+                let fits = |want: char| rest.next().is_some_and(|got| got == want || (want == '.' && got != '\n'));
+                name.chars().all(fits) && is_tag_and_digest(rest.as_str())
+            }
+            Self::Expression { start, regex } => {
+                text.starts_with(start) && regex.as_ref().is_some_and(|regex| regex.is_match(text))
+            }
+        }
     }
+}
+
+/// Whether what follows a name is `:TAG`, `@ALGORITHM:DIGEST`, both or nothing, as the end of the expression has it.
+fn is_tag_and_digest(rest: &str) -> bool {
+    let word = |text: &str| text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_.{}-".contains(&byte));
+    let (tag, digest) = rest.split_once('@').map_or((rest, None), |(tag, digest)| (tag, Some(digest)));
+    let names = |algorithm: &str| {
+        let mut parts = algorithm.split(['.', '+', '_', '-']);
+        parts.all(|part| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_alphanumeric()))
+    };
+    (tag.is_empty() || tag.strip_prefix(':').is_some_and(word))
+        && digest.is_none_or(|it| it.split_once(':').is_some_and(|(algorithm, hex)| names(algorithm) && word(hex)))
 }
 
 fn renamed(text: &str, image: &Image) -> String {
@@ -164,5 +194,29 @@ mod tests {
         assert!(!Pattern::new("nginx").matches("nginx-x:1.2"));
         assert!(Pattern::new("my.*").matches("myapp@sha256:abc"));
         assert!(!Pattern::new("a(").matches("a("));
+        let plain = |name: &str| Pattern::new(name);
+        let expression = |name: &str| Pattern::new(&format!("(?:{name})"));
+        for name in ["ghcr.io/a/b", "nginx", "r:5000/x", "é", ""] {
+            for text in [
+                "ghcr.io/a/b",
+                "ghcrXio/a/b:1",
+                "ghcréio/a/b@sha256:0f",
+                "nginx:",
+                "nginx:@a:",
+                "nginx:1@sha256:x",
+                "nginx@",
+                "nginx:1:2",
+                "nginx@a.b+c:",
+                "nginx@a..b:c",
+                "nginx@:c",
+                "r:5000/x:{}",
+                "nginx\n",
+                "é:1",
+                ":1",
+                "",
+            ] {
+                assert_eq!(plain(name).matches(text), expression(name).matches(text), "{name} {text}");
+            }
+        }
     }
 }
