@@ -17,6 +17,7 @@
 //! ```
 
 mod compose;
+pub mod edit;
 mod emit;
 mod error;
 mod events;

@@ -42,6 +42,16 @@ pub fn emit_all<'a>(values: impl IntoIterator<Item = &'a Value>) -> Result<Strin
     Ok(printer.writer.out)
 }
 
+/// Whether a string may stand without quotes and is still read as this string, by both dialects.
+pub(crate) fn plain_is_safe(text: &str) -> bool {
+    style::choose(text, false) == Ok(style::Style::Plain)
+}
+
+/// Whether a string has neither a line break nor anything that needs an escape.
+pub(crate) fn printable_on_a_line(text: &str) -> bool {
+    text.chars().all(|c| style::is_printable(c) && !style::is_break(c))
+}
+
 /// Columns that a node's lines are indented by; `ROOT` is before the first level.
 #[derive(Clone, Copy, PartialEq)]
 struct Indent(Option<usize>);
