@@ -9,7 +9,8 @@ use std::process::ExitCode;
 use sluice_kustomize::{Build, Disk, LoadRestrictor, Options, Reorder, build};
 
 fn main() -> ExitCode {
-    let mut options = Options::default();
+    let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    let mut options = Options { threads, ..Options::default() };
     let mut folder = ".".to_owned();
     for argument in std::env::args().skip(1) {
         match argument.as_str() {

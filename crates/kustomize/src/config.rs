@@ -160,15 +160,29 @@ fn from_table(table: &str) -> Config {
             _ => {}
         }
     }
-    // As kustomize merges its own specs into an empty set: repeated ones go, then by kind.
-    let mut merged = Config::default();
-    merged.merge(&config).expect("kustomize's own field specs do not conflict");
-    merged
+    config
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// kustomize merges its own specs into an empty set, by which repeated ones go, and sorts them by kind; the table has
+    /// them so already.
+    #[test]
+    fn the_table_is_merged_and_sorted() {
+        let (mut merged, config) = (Config::default(), Config::builtin());
+        merged.merge(&config).unwrap();
+        let mut config = Config::clone(&config);
+        for ((name, had), (_, has)) in config.lists().into_iter().zip(merged.lists()) {
+            assert_eq!(had, has, "{name}");
+        }
+        let names = |config: &Config| {
+            let lists = config.name_reference.iter();
+            lists.map(|reference| (reference.target.clone(), reference.fields.clone())).collect::<Vec<_>>()
+        };
+        assert_eq!(names(&config), names(&merged));
+    }
 
     #[test]
     fn the_table_is_whole() {

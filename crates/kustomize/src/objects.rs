@@ -1,21 +1,28 @@
 //! Reads resource files: objects, lists taken apart, bad ones refused.
 
 use std::borrow::Cow;
-use std::collections::VecDeque;
 use std::collections::hash_map::Entry;
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use sluice_yaml::{Dialect, Limits, Value, parse_all};
 
 use crate::cache::Parsed;
 use crate::errors::Error;
 use crate::id::kind;
-use crate::loader::File;
+use crate::loader::{File, NoFile};
 use crate::session::Session;
 
-/// The objects of a file. What is read a second time is kept, for this build and for those that share its cache; most
+/// What parsing a file gave.
+pub(crate) type Parsing = Result<Vec<Parsed>, Error>;
+
+/// Whatever the caller allows.
+const MOST_THREADS: usize = 16;
+
+/// The objects of a file; `ahead` is what parsing it gave, if that is done. What is read a second time is kept, for this build and for those that share its cache; most
 /// files are read once, and keeping their objects would only hold them in memory twice.
-pub(crate) fn of_file(session: &Session<'_>, file: &File) -> Result<Arc<Vec<Parsed>>, Error> {
+pub(crate) fn of_file(session: &Session<'_>, file: &File, ahead: Option<Parsing>) -> Result<Arc<Vec<Parsed>>, Error> {
     if let Some(Some(parsed)) = session.parsed.borrow().get(&file.digest) {
         return Ok(parsed.clone());
     }
@@ -24,16 +31,7 @@ pub(crate) fn of_file(session: &Session<'_>, file: &File) -> Result<Arc<Vec<Pars
         session.parsed.borrow_mut().insert(file.digest, Some(parsed.clone()));
         return Ok(parsed);
     }
-    let text = std::str::from_utf8(&file.bytes)
-        .map_err(|error| Error::in_file(&file.path, None, format!("not UTF-8 after {} bytes", error.valid_up_to())))?;
-    let mut parsed =
-        of_text(text, &session.options.limits.yaml).map_err(|error| Error { file: file.path.clone(), ..error })?;
-    if !text.contains("\r\n") {
-        for object in parsed.iter_mut().filter(|object| !object.span.is_empty()) {
-            object.source = Some(file.bytes.slice(object.span.clone()));
-        }
-    }
-    let parsed = Arc::new(parsed);
+    let parsed = Arc::new(ahead.unwrap_or_else(|| parse(file, &session.options.limits.yaml))?);
     match session.parsed.borrow_mut().entry(file.digest) {
         Entry::Vacant(entry) => {
             entry.insert(None);
@@ -43,9 +41,62 @@ pub(crate) fn of_file(session: &Session<'_>, file: &File) -> Result<Arc<Vec<Pars
         }
     }
     if let Some(cache) = shared {
-        cache.put(file.digest, &parsed, text.len());
+        cache.put(file.digest, &parsed, file.bytes.len());
     }
     Ok(parsed)
+}
+
+fn parse(file: &File, limits: &Limits) -> Parsing {
+    let text = std::str::from_utf8(&file.bytes)
+        .map_err(|error| Error::in_file(&file.path, None, format!("not UTF-8 after {} bytes", error.valid_up_to())))?;
+    let mut parsed = of_text(text, limits).map_err(|error| Error { file: file.path.clone(), ..error })?;
+    if !text.contains("\r\n") {
+        for object in parsed.iter_mut().filter(|object| !object.span.is_empty()) {
+            object.source = Some(file.bytes.slice(object.span.clone()));
+        }
+    }
+    Ok(parsed)
+}
+
+/// Parses the files on as many threads as the caller allows; by position, where that was worth while.
+pub(crate) fn parse_ahead(session: &Session<'_>, files: &[Result<File, NoFile>]) -> HashMap<usize, Parsing> {
+    /// Less is done before a thread has started.
+    const WORTH_WHILE: usize = 64 << 10;
+    let known = session.parsed.borrow();
+    let shared = session.options.cache.as_ref();
+    let new =
+        |file: &File| !known.contains_key(&file.digest) && shared.is_none_or(|cache| cache.get(&file.digest).is_none());
+    let threads = session.options.threads.min(MOST_THREADS);
+    let mut todo: Vec<(usize, &File)> = Vec::new();
+    if threads > 1 {
+        let mut seen = HashSet::new();
+        let found = files.iter().enumerate().filter_map(|(index, file)| file.as_ref().ok().map(|file| (index, file)));
+        todo = found.filter(|(_, file)| new(file) && seen.insert(file.digest)).collect();
+    }
+    if todo.iter().map(|(_, file)| file.bytes.len()).sum::<usize>() < WORTH_WHILE {
+        return HashMap::new();
+    }
+    let (limits, next) = (&session.options.limits.yaml, AtomicUsize::new(0));
+    let work = || {
+        let mut done = Vec::new();
+        while let Some((index, file)) = todo.get(next.fetch_add(1, Ordering::Relaxed)) {
+            done.push((*index, parse(file, limits)));
+        }
+        done
+    };
+    std::thread::scope(|scope| {
+        // A thread that does not start leaves its share to the others.
+        let others: Vec<_> =
+            (1..threads).filter_map(|_| std::thread::Builder::new().spawn_scoped(scope, work).ok()).collect();
+        let mut done: HashMap<usize, Parsing> = work().into_iter().collect();
+        for other in others {
+            match other.join() {
+                Ok(more) => done.extend(more),
+                Err(panic) => std::panic::resume_unwind(panic),
+            }
+        }
+        done
+    })
 }
 
 /// The objects as one's own, without a copy where nobody keeps them.

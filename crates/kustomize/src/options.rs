@@ -101,6 +101,9 @@ pub struct Options<'a> {
     pub cache: Option<Arc<Cache>>,
     /// Asked between steps; `true` ends the build with an error.
     pub cancelled: Option<&'a (dyn Fn() -> bool + Sync)>,
+    /// Threads that may read YAML at once: none and one mean the caller's own. For a program that does one build; where
+    /// many builds run side by side they use the cores already.
+    pub threads: usize,
     /// Caps.
     pub limits: Limits,
     /// What to build instead of the kustomization file of the built folder, as [`crate::flux::Spec::apply`] makes it.

@@ -12,8 +12,8 @@ use crate::errors::{Error, Errors, Result};
 use crate::generate::{self, KeyValues};
 use crate::id::{api_version, kind};
 use crate::kustomization::{FILE_NAMES, Kustomization, Var};
-use crate::loader::{Loader, NoFile};
-use crate::objects;
+use crate::loader::{File, Loader, NoFile};
+use crate::objects::{self, Parsing};
 use crate::origin::Origin;
 use crate::plugin;
 use crate::resmap::ResMap;
@@ -168,9 +168,12 @@ impl<'a> Target<'a> {
     pub(crate) fn gather(&self, mut gathered: Gathered) -> Result<Gathered> {
         let k = &self.kustomization;
         let mut errors = Vec::new();
-        for (index, path) in k.resources.iter().enumerate() {
+        let loaded: Vec<_> = k.resources.iter().map(|path| self.loader.load(path)).collect();
+        let mut parsed = objects::parse_ahead(self.loader.session, &loaded);
+        for (index, (path, loaded)) in k.resources.iter().zip(loaded).enumerate() {
             let (field, place) = k.resource_place(index);
-            self.collect(&mut errors, self.resource(&mut gathered, path), &[field, &place.to_string()]);
+            let result = self.loaded(&mut gathered, path, loaded, parsed.remove(&index));
+            self.collect(&mut errors, result, &[field, &place.to_string()]);
         }
         // Generators are read now although they run later, so that all errors come at once.
         let generated = self.generators(&mut errors);
@@ -211,9 +214,20 @@ impl<'a> Target<'a> {
 
     /// One entry of `resources`: a file of objects, or another folder.
     fn resource(&self, gathered: &mut Gathered, path: &str) -> Result<()> {
-        match self.loader.load(path) {
+        self.loaded(gathered, path, self.loader.load(path), None)
+    }
+
+    /// The same, after a look for the file, whose objects may be known already.
+    fn loaded(
+        &self,
+        gathered: &mut Gathered,
+        path: &str,
+        loaded: std::result::Result<File, NoFile>,
+        parsed: Option<Parsing>,
+    ) -> Result<()> {
+        match loaded {
             Ok(file) => {
-                let parsed = objects::of_file(self.loader.session, &file)?;
+                let parsed = objects::of_file(self.loader.session, &file, parsed)?;
                 self.loader.session.check_objects(gathered.resmap.len() + parsed.len())?;
                 let origin = self.origin.as_ref().map(|origin| origin.append(path));
                 for object in objects::owned(parsed) {

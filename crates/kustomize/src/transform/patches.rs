@@ -290,7 +290,7 @@ pub(crate) fn strategic_merge(entries: &[String], more: &str, loader: &Loader<'_
             Ok(objects) => patches.extend(objects.into_iter().map(|object| Resource::new(object.value))),
             Err(_) => {
                 let file = loader.load(entry).map_err(NoFile::error)?;
-                let objects = objects::of_file(loader.session, &file)?;
+                let objects = objects::of_file(loader.session, &file, None)?;
                 patches.extend(objects.iter().map(|object| Resource::new(object.value.clone())));
             }
         }
