@@ -105,6 +105,9 @@ impl<'a> Events<'a> {
                 }
                 Raw::DocumentEnd => Event::DocumentEnd,
                 Raw::Alias(anchor) => Event::Alias { anchor },
+                Raw::Scalar(_, ScalarStyle::DoubleQuoted, ..) if has_unknown_escape(&span, self.text) => {
+                    return Err(Error::new(mark, "found unknown escape character (`\\/`, or half a surrogate pair)"));
+                }
                 Raw::Scalar(text, style, anchor, tag) => Event::Scalar {
                     text: self.scalar(text, style, &span),
                     style: match style {
@@ -150,6 +153,22 @@ impl<'a> Events<'a> {
             _ => text,
         }
     }
+}
+
+/// Whether double-quoted text has an escape that our parser takes and Go does not: JSON's `\/`, and surrogates.
+fn has_unknown_escape(span: &Span, text: &str) -> bool {
+    let Some(written) = span.slice(text).filter(|written| written.contains('\\')) else { return false };
+    let mut bytes = written.as_bytes();
+    while let [first, rest @ ..] = bytes {
+        bytes = rest;
+        if *first == b'\\' {
+            if matches!(rest, [b'/', ..] | [b'u', b'd' | b'D', b'8' | b'9' | b'a'..=b'f' | b'A'..=b'F', ..]) {
+                return true;
+            }
+            bytes = rest.get(1..).unwrap_or_default();
+        }
+    }
+    false
 }
 
 /// Drops the blanks that surround separators in a flow scalar, or that indent the line after one in a block.

@@ -22,6 +22,9 @@ pub(crate) enum Plain {
     Str,
 }
 
+/// 2^63: whole floats below it fit an `i64`.
+const I64_RANGE: f64 = 9_223_372_036_854_775_808.0;
+
 /// What a scalar's text means, or why it means nothing.
 pub(crate) fn value(text: Cow<'_, str>, style: Style, tag: Tag, dialect: Dialect) -> Result<Value, String> {
     let plain = match tag {
@@ -42,6 +45,11 @@ pub(crate) fn value(text: Cow<'_, str>, style: Style, tag: Tag, dialect: Dialect
         Plain::Bool(b) => Value::Bool(b),
         Plain::Int(n) => Value::Number(n.into()),
         Plain::Unsigned(n) => Value::Number(n.into()),
+        // Go goes through JSON here, where a whole number has neither point nor exponent, and is then an integer.
+        #[expect(clippy::cast_possible_truncation, reason = "whole, and within range")]
+        Plain::Float(n) if dialect == Dialect::V2 && n.fract() == 0.0 && n.abs() < I64_RANGE => {
+            Value::Number((n as i64).into())
+        }
         Plain::Float(n) => Value::Number(Number::from_f64(n).ok_or("infinity and NaN cannot be JSON values")?),
         Plain::Timestamp(printed) if dialect == Dialect::V3 => Value::String(printed),
         Plain::Timestamp(_) | Plain::Str => Value::String(text.into_owned()),

@@ -21,6 +21,17 @@ pub(super) fn column(text: &str, at: usize) -> usize {
     text[line_start(text, at)..at].trim_start_matches('\u{feff}').chars().count()
 }
 
+/// Whether only blanks stand before `at` in its line.
+pub(super) fn is_alone(text: &str, at: usize) -> bool {
+    text[line_start(text, at)..at].trim_start_matches('\u{feff}').trim().is_empty()
+}
+
+/// Where the line of an entry starts, behind a byte order mark.
+fn entry_start(text: &str, entry: &Entry) -> usize {
+    let start = line_start(text, entry.key.range.start);
+    if text[start..].starts_with('\u{feff}') { start + '\u{feff}'.len_utf8() } else { start }
+}
+
 /// Where the lines of a node end that starts (with its key or dash) at `start`.
 pub(super) fn lines_end(text: &str, start: usize, node: &Node) -> usize {
     let end = last_byte(text, node).max(start);
@@ -113,34 +124,26 @@ impl Edits<'_> {
         lines(&entry, columns, self.list_indent, self.line_end)
     }
 
-    /// Takes an entry out, with the lines that it alone stands on.
-    pub(super) fn remove_entry(&mut self, entries: &[Entry], index: usize) {
-        let entry = &entries[index];
-        let start = line_start(self.text, entry.key.range.start);
+    /// Takes an entry out with its lines.
+    pub(super) fn remove_entry(&mut self, entry: &Entry) {
+        let start = entry_start(self.text, entry);
         let end = lines_end(self.text, entry.key.range.end, &entry.value);
-        let alone = self.text[start..entry.key.range.start].trim_start_matches('\u{feff}').trim().is_empty();
-        let range = match entries.get(index + 1) {
-            // After a dash: the next key moves up to it.
-            Some(next) if !alone => entry.key.range.start..next.key.range.start,
-            _ if self.text[start..].starts_with('\u{feff}') => start + '\u{feff}'.len_utf8()..end,
-            _ => start..end,
-        };
-        self.changes.push(Change { range, with: String::new() });
+        self.changes.push(Change { range: start..end, with: String::new() });
     }
 
-    /// Puts a new entry below the entry `after`.
+    /// Puts a new entry below the entry `after`, or above the first.
     pub(super) fn add_entry(
         &mut self,
-        node: &Node,
-        entries: &[Entry],
-        after: usize,
+        first: &Entry,
+        after: Option<&Entry>,
         key: &str,
         value: &Value,
     ) -> Result<(), RewriteError> {
-        let Some(last) = entries.get(after) else { return Err(RewriteError::Entangled) };
-        let columns = column(self.text, entries.first().map_or(node.range.start, |it| it.key.range.start));
-        let at = lines_end(self.text, last.key.range.end, &last.value);
-        let lines = self.entry_lines(key, value, columns)?;
+        let at = match after {
+            Some(after) => lines_end(self.text, after.key.range.end, &after.value),
+            None => entry_start(self.text, first),
+        };
+        let lines = self.entry_lines(key, value, column(self.text, first.key.range.start))?;
         self.insert(at, lines);
         Ok(())
     }

@@ -82,7 +82,7 @@ impl Edits<'_> {
         }
         match (&node.content, old, new) {
             (Content::Map(entries, false), Value::Object(was), Value::Object(now)) if !now.is_empty() => {
-                self.map(node, entries, was, now, order)
+                self.map(entries, was, now, order)
             }
             (Content::List(list, false), Value::Array(was), Value::Array(now)) if !now.is_empty() => {
                 self.list(node, list, was, now)
@@ -120,23 +120,26 @@ impl Edits<'_> {
 
     fn map(
         &mut self,
-        node: &Node,
         entries: &[super::Entry],
         was: &Map<String, Value>,
         now: &Map<String, Value>,
         order: &[&str],
     ) -> Result<(), RewriteError> {
         let name = |entry: &super::Entry| entry.key.text().unwrap_or_default().to_owned();
-        let kept = entries.iter().filter(|entry| now.contains_key(&name(entry)) || !was.contains_key(&name(entry)));
-        if kept.count() == 0 {
-            return Err(RewriteError::Entangled);
+        let stays = |entry: &super::Entry| now.contains_key(&name(entry)) || !was.contains_key(&name(entry));
+        let mut gone = 0;
+        if !block::is_alone(self.text, entries[0].key.range.start) {
+            // The first key stands behind a dash, and the first one that stays must stand there then.
+            gone = entries.iter().position(stays).ok_or(RewriteError::Entangled)?;
+            let range = entries[0].key.range.start..entries[gone].key.range.start;
+            self.changes.push(Change { range, with: String::new() });
         }
         for (index, entry) in entries.iter().enumerate() {
             let key = name(entry);
             // Of a repeated key the last counts.
             let counts = !entries[index + 1..].iter().any(|later| name(later) == key);
             match (was.get(&key), now.get(&key)) {
-                (Some(_), None) => self.remove_entry(entries, index),
+                (Some(_), None) if index >= gone => self.remove_entry(entry),
                 (Some(before), Some(after)) if counts && before != after => {
                     if self.needs_lines(&entry.value, after) {
                         self.put_value(entry, after)?;
@@ -152,10 +155,13 @@ impl Edits<'_> {
         let mut added = added;
         added.sort_by_key(|key| rank(key));
         for key in added {
-            let before = entries.iter().rposition(|entry| rank(&name(entry)) < rank(key));
-            let after = if order.is_empty() { entries.len() - 1 } else { before.unwrap_or(entries.len() - 1) };
-            // An entry that goes takes its lines along; what comes after it comes after them.
-            self.add_entry(node, entries, after, key, &now[key])?;
+            // An entry that goes takes its own lines along: what comes after it comes after them.
+            let after = match entries.iter().rposition(|entry| rank(&name(entry)) < rank(key)) {
+                Some(index) => Some(&entries[index]),
+                None if order.contains(&key.as_str()) && block::is_alone(self.text, entries[0].key.range.start) => None,
+                None => entries.last(),
+            };
+            self.add_entry(&entries[0], after, key, &now[key])?;
         }
         Ok(())
     }
@@ -173,7 +179,9 @@ impl Edits<'_> {
         let same_kind =
             matches!((&node.content, new), (Content::Map(..), Value::Object(_)) | (Content::List(..), Value::Array(_)));
         let was_block = matches!(node.content, Content::Map(_, false) | Content::List(_, false));
+        let block_scalar = matches!(node.content, Content::Scalar { header: Some(_), .. }) && !new.is_string();
         node.is_absent()
+            || block_scalar
             || (is_collection && (empty_brackets || !same_kind))
             || (was_block && (!same_kind || !is_collection))
     }

@@ -39,11 +39,8 @@ pub(super) fn quoted(value: &str, quotes: Quotes, flow: bool) -> String {
                 return double(value);
             }
             // Within brackets these end a scalar, or may.
-            if flow && value.contains([',', '[', ']', '{', '}', ':', '?']) {
-                format!("'{value}'")
-            } else {
-                value.to_owned()
-            }
+            let ends = flow && value.contains([',', '[', ']', '{', '}', ':', '?']);
+            if ends { format!("'{}'", value.replace('\'', "''")) } else { value.to_owned() }
         }
     }
 }

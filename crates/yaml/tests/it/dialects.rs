@@ -34,8 +34,16 @@ fn old_booleans_are_strings_in_v3() {
 
 #[test]
 fn numbers_are_gos() {
-    both("a: [0644, 0o644, 0x1F, 0b101, 1_000, 08]", json!({ "a": [420, 420, 31, 5, 1000, 8.0] }));
-    both("a: [-0b11, +1, -0o7, 1e3, 1., .5]", json!({ "a": [-3, 1, -7, 1000.0, 1.0, 0.5] }));
+    both("a: [0644, 0o644, 0x1F, 0b101, 1_000]", json!({ "a": [420, 420, 31, 5, 1000] }));
+    check("08", json!(8), json!(8.0));
+    both("a: [-0b11, +1, -0o7, .5]", json!({ "a": [-3, 1, -7, 0.5] }));
+    let whole = "a: [1e3, 1., -0.0, 1e18, !!float 3, 1e21]";
+    let v2 = json!({ "a": [1000, 1, 0, 1_000_000_000_000_000_000_i64, 3, 1e21] });
+    check(whole, v2, json!({ "a": [1000.0, 1.0, -0.0, 1e18, 3.0, 1e21] }));
+    for text in [r#""\/""#, r#""\ud83d\ude00""#] {
+        refused(text, Dialect::V2, (1, 1), "escape");
+    }
+    both(r#"["\\/", "\ue000"]"#, json!(["\\/", "\u{e000}"]));
     both("a: [18446744073709551615, -9223372036854775808]", json!({ "a": [u64::MAX, i64::MIN] }));
     both("a: [1e400, 1:20, _1, 0x, 1e, '1']", json!({ "a": ["1e400", "1:20", "_1", "0x", "1e", "1"] }));
     for text in ["a: .inf", "a: -.Inf", "a: .nan"] {
@@ -100,7 +108,7 @@ fn what_kustomize_loses_on_the_way() {
 
 #[test]
 fn tags() {
-    both("a: [!!str 1, !!int '12', !!float 1, !!binary aGk=]", json!({ "a": ["1", 12, 1.0, "hi"] }));
+    both("a: [!!str 1, !!int '12', !!float .5, !!binary aGk=]", json!({ "a": ["1", 12, 0.5, "hi"] }));
     both("a: [!foo 1, !!python/object x]", json!({ "a": ["1", "x"] }));
     check("a: ! 1", json!({ "a": "1" }), json!({ "a": 1 }));
     refused("a: !!int x", Dialect::V2, (1, 10), "!!int");
