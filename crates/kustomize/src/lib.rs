@@ -42,6 +42,7 @@ mod plugin;
 mod reads;
 mod references;
 mod replacements;
+mod repo;
 mod resmap;
 mod resource;
 mod scalar;
@@ -60,8 +61,9 @@ pub use sluice_yaml::Value;
 pub use cache::{Cache, Digest};
 pub use errors::{Error, Errors};
 pub use files::{Disk, FileError, Files};
-pub use options::{Fetched, Limits, LoadRestrictor, Options, Remote, Reorder};
+pub use options::{Limits, LoadRestrictor, Options, Remote, Reorder};
 pub use reads::{Reads, Seen};
+pub use repo::{RepoSpec, link_local};
 
 use kustomization::SortOptions;
 use loader::Loader;

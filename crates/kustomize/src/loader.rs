@@ -8,8 +8,9 @@ use sluice_tree::path::join;
 use crate::cache::{Digest, digest};
 use crate::errors::Error;
 use crate::files::{FileError, Files};
-use crate::options::{Fetched, LoadRestrictor};
+use crate::options::{LoadRestrictor, Remote};
 use crate::reads::Seen;
+use crate::repo::{RepoSpec, forbidden};
 use crate::session::Session;
 
 /// A folder with a kustomization, and how one came there.
@@ -103,14 +104,8 @@ impl<'a> Loader<'a> {
 
     /// Reads the file `path`.
     pub(crate) fn load(&self, path: &str) -> Result<File, NoFile> {
-        if path.starts_with("https://") || path.starts_with("http://") {
-            return match self.fetch(path).map_err(NoFile::Refused)? {
-                Fetched::File(bytes) => {
-                    self.session.count_load(path, bytes.len()).map_err(|error| NoFile::Refused(error.into()))?;
-                    Ok(File { path: path.to_owned(), digest: digest(&bytes), bytes })
-                }
-                Fetched::Folder { .. } => Err(NoFile::Absent(Error::new(format!("`{path}` is a folder")))),
-            };
+        if is_web(path) {
+            return self.load_web(path);
         }
         let refused = |message: String| NoFile::Refused(Error::new(message));
         let joined = if path.starts_with('/') {
@@ -156,14 +151,36 @@ impl<'a> Loader<'a> {
         if repo.is_empty() { path.to_owned() } else { format!("{repo}//{path}") }
     }
 
-    fn fetch(&self, url: &str) -> Result<Fetched, Error> {
-        let Some(remote) = self.session.options.remote else {
-            return Err(Error::new(format!(
+    /// The fetcher, for an address that may be fetched.
+    fn remote(&self, url: &str) -> Result<&dyn Remote, Error> {
+        let remote = self.session.options.remote;
+        if let Some(reason) = forbidden(url, remote.is_some_and(Remote::allows_link_local)) {
+            return Err(Error::new(format!("`{url}`: {reason}")));
+        }
+        let remote = remote.ok_or_else(|| {
+            Error::new(format!(
                 "`{url}` is remote, and remote bases are off; copy it into the source, or allow remote bases"
-            )));
-        };
+            ))
+        })?;
         self.session.check_cancelled()?;
-        remote.fetch(url).map_err(|error| Error::new(format!("`{url}`: {error}")))
+        self.session.reads.borrow_mut().note_remote();
+        Ok(remote)
+    }
+
+    /// Reads a file by its URL. What says itself that it is a repository is none.
+    fn load_web(&self, url: &str) -> Result<File, NoFile> {
+        let remote = self.remote(url).map_err(NoFile::Refused)?;
+        let spec = RepoSpec::parse(url);
+        if spec.as_ref().is_ok_and(|spec| spec.marked) {
+            return Err(NoFile::Absent(Error::new(format!("`{url}` is a repository; a file is wanted"))));
+        }
+        self.session.count_load(url, 0).map_err(|error| NoFile::Refused(error.into()))?;
+        let bytes = remote.file(url).map_err(|error| {
+            let error = Error::new(format!("`{url}`: {error}"));
+            if spec.is_ok() { NoFile::Absent(error) } else { NoFile::Refused(error) }
+        })?;
+        self.session.count_load(url, bytes.len()).map_err(|error| NoFile::Refused(error.into()))?;
+        Ok(File { path: url.to_owned(), digest: digest(&bytes), bytes })
     }
 
     /// The folder `path`, to build there.
@@ -171,8 +188,14 @@ impl<'a> Loader<'a> {
         if path.is_empty() {
             return Err(Error::new("the path is empty; name a file or a folder"));
         }
-        if is_remote(path) {
-            return self.enter_remote(path);
+        match RepoSpec::parse(path) {
+            Ok(spec) => return self.enter_remote(&spec),
+            Err(reason) if looks_remote(path) => {
+                // What is forbidden, or off, is said first.
+                self.remote(path)?;
+                return Err(Error::new(format!("`{path}` names no repository: {reason}")));
+            }
+            Err(_) => {}
         }
         if path.starts_with('/') {
             return Err(Error::new(format!("`{path}` is an absolute path; give one relative to the kustomization")));
@@ -193,19 +216,17 @@ impl<'a> Loader<'a> {
         Ok((self.child(self.files.clone(), next, self.restrictor)?, None))
     }
 
-    fn enter_remote(&self, url: &str) -> Result<(Self, Option<Repo>), Error> {
-        if let Some(reason) = forbidden(url) {
-            return Err(Error::new(format!("`{url}`: {reason}")));
-        }
+    fn enter_remote(&self, spec: &RepoSpec) -> Result<(Self, Option<Repo>), Error> {
+        let url = &spec.raw;
+        let remote = self.remote(url)?;
         if self.visited.iter().any(|visited| !visited.repo.is_empty() && visited.repo.starts_with(url)) {
             return Err(Error::new(format!("cycle: `{url}` led here")));
         }
-        let Fetched::Folder { files, path, repo, reference } = self.fetch(url)? else {
-            return Err(Error::new(format!("`{url}` is a file; a folder is wanted")));
-        };
+        self.session.count_load(url, 0)?;
+        let files = remote.tree(spec).map_err(|error| Error::new(format!("`{url}`: {error}")))?;
         let place = Place::Fetched(files);
-        let root = folder(self.session, &place, url, &path)?;
-        let origin = Repo { url: repo, reference, path };
+        let root = folder(self.session, &place, url, &spec.folder)?;
+        let origin = Repo { url: spec.clone_spec(), reference: spec.reference.clone(), path: spec.folder.clone() };
         let next = Visited { repo: url.to_owned(), root };
         Ok((self.child(place, next, LoadRestrictor::RootOnly)?, Some(origin)))
     }
@@ -255,72 +276,15 @@ fn is_below(path: &str, root: &str) -> bool {
     root.is_empty() || path.strip_prefix(root).is_some_and(|rest| rest.starts_with('/'))
 }
 
-/// Whether `path` means something outside of the files: a URL, an scp-like address, a known host.
-fn is_remote(path: &str) -> bool {
+/// Whether `path` is a file's URL, if it is a file's at all.
+pub(crate) fn is_web(path: &str) -> bool {
+    ["http://", "https://"].iter().any(|scheme| {
+        path.get(..scheme.len()).is_some_and(|start| start.eq_ignore_ascii_case(scheme)) && path.len() > scheme.len()
+    })
+}
+
+/// Whether `path`, which is no address of a repository, was meant as one.
+fn looks_remote(path: &str) -> bool {
     let lower = path.to_ascii_lowercase();
-    let address = || {
-        // user@host:path, host:path.git
-        let (host, rest) = path.split_once(':').unwrap_or((path, ""));
-        !host.contains('/') && !rest.is_empty() && (host.contains('@') || host.contains('.'))
-    };
-    lower.contains("://")
-        || lower.starts_with("git::")
-        || lower.contains("?ref=")
-        || lower.contains("?version=")
-        || ["github.com/", "github.com:", "gh:", "git@"].iter().any(|prefix| lower.starts_with(prefix))
-        || address()
-}
-
-/// Why a URL is refused before anything is fetched.
-fn forbidden(url: &str) -> Option<&'static str> {
-    let lower = url.to_ascii_lowercase();
-    let bare = lower.strip_prefix("git::").unwrap_or(&lower);
-    let query = bare.split_once('?').map_or("", |(_, query)| query);
-    if bare.starts_with("ext::") || bare.starts_with("fd::") {
-        return Some("such transports run programs; use https or ssh");
-    }
-    if bare.starts_with("file:") {
-        return Some("files of this machine are no remote base; give a path relative to the kustomization");
-    }
-    if query.split('&').any(|part| part.split_once('=').is_some_and(|(_, value)| value.starts_with('-'))) {
-        return Some("a revision cannot begin with `-`");
-    }
-    let host = bare.split_once("://").map_or(bare, |(_, rest)| rest).rsplit('@').next().unwrap_or("");
-    if bare.starts_with('-') || host.starts_with('-') || bare.contains("://-") || bare.contains('\0') {
-        return Some("a host cannot begin with `-`");
-    }
-    let address = host.split(['/', ':', '?']).next().unwrap_or("");
-    if address.starts_with("169.254.") || address == "[fe80" {
-        return Some("link-local addresses are refused");
-    }
-    None
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn urls_are_told_from_paths() {
-        for url in ["https://x.y/z", "git@x.y:z.git", "github.com/a/b", "ssh://x/y", "git::https://x/y", "x?ref=v1"] {
-            assert!(is_remote(url), "{url}");
-        }
-        for path in ["../base", "a.yaml", "github.community/x", "dir:x"] {
-            assert!(!is_remote(path), "{path}");
-        }
-    }
-
-    #[test]
-    fn urls_that_run_something_are_forbidden() {
-        for url in [
-            "git::ext::sh -c x",
-            "file:///etc",
-            "ssh://-oProxyCommand=x/y",
-            "https://x/y?ref=--upload-pack=x",
-            "http://169.254.169.254/x",
-        ] {
-            assert!(forbidden(url).is_some(), "{url}");
-        }
-        assert!(forbidden("https://github.com/a/b?ref=v1").is_none());
-    }
+    ["://", "::", "?ref=", "?version="].iter().any(|mark| lower.contains(mark)) || lower.starts_with("git@")
 }

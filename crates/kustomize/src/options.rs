@@ -6,6 +6,7 @@ use bytes::Bytes;
 
 use crate::cache::Cache;
 use crate::files::Files;
+use crate::repo::RepoSpec;
 
 /// Which files a kustomization may name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -59,31 +60,25 @@ impl Default for Limits {
     }
 }
 
-/// Fetches what lies outside of the files: bases and files named by URL.
+/// Fetches what lies outside of the files: bases and files named by URL. The engine checks an address first
+/// (`ext::`, `file://`, options in disguise, link-local addresses), and calls from the thread that builds.
 pub trait Remote: Send + Sync {
-    /// What `url` names.
+    /// The files of the repository that `spec` names, whole: bases in it may refer to each other.
     ///
     /// # Errors
     /// A message for the user: refused, not found, over a limit.
-    fn fetch(&self, url: &str) -> Result<Fetched, String>;
-}
+    fn tree(&self, spec: &RepoSpec) -> Result<Arc<dyn Files>, String>;
 
-/// What a URL names.
-#[derive(Clone)]
-pub enum Fetched {
-    /// One file.
-    File(Bytes),
-    /// A folder of a repository; nothing above the root of `files` can be reached from it.
-    Folder {
-        /// The repository.
-        files: Arc<dyn Files>,
-        /// The folder in it.
-        path: String,
-        /// The repository's URL, for the origin annotation.
-        repo: String,
-        /// The revision asked for.
-        reference: String,
-    },
+    /// What the file at the `http` or `https` address `url` holds.
+    ///
+    /// # Errors
+    /// A message for the user: refused, not found, over a limit.
+    fn file(&self, url: &str) -> Result<Bytes, String>;
+
+    /// Whether hosts may be addresses of the own link, such as a cloud's metadata service.
+    fn allows_link_local(&self) -> bool {
+        false
+    }
 }
 
 /// How to build.

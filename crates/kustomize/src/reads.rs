@@ -20,35 +20,52 @@ pub enum Seen {
 
 /// Every path that a build read, or looked for in vain.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Reads(BTreeMap<String, Seen>);
+pub struct Reads {
+    seen: BTreeMap<String, Seen>,
+    /// Whether anything was fetched, which may be another thing the next time.
+    remote: bool,
+}
 
 impl Reads {
     pub(crate) fn note(&mut self, path: &str, seen: Seen) {
-        self.0.insert(path.to_owned(), seen);
+        self.seen.insert(path.to_owned(), seen);
+    }
+
+    pub(crate) fn note_remote(&mut self) {
+        self.remote = true;
+    }
+
+    /// Whether something was fetched from elsewhere: only another build can tell whether it is still the same.
+    #[must_use]
+    pub fn remote(&self) -> bool {
+        self.remote
     }
 
     /// Adds what another step of the same build looked at.
     pub fn extend(&mut self, others: Self) {
-        self.0.extend(others.0);
+        self.seen.extend(others.seen);
+        self.remote |= others.remote;
     }
 
     /// Paths, sorted, and what was there.
     pub fn iter(&self) -> impl Iterator<Item = (&str, Seen)> {
-        self.0.iter().map(|(path, &seen)| (path.as_str(), seen))
+        self.seen.iter().map(|(path, &seen)| (path.as_str(), seen))
     }
 
-    /// Whether `files` has the same at all of the paths, so that a build of it with the same options gives the same.
+    /// Whether `files` has the same at all of the paths, so that a build of it with the same options gives the
+    /// same. Never once something was fetched from elsewhere.
     #[must_use]
     pub fn same_in(&self, files: &dyn Files) -> bool {
-        self.0.iter().all(|(path, &seen)| match files.resolve(path) {
-            Err(_) => seen == Seen::Missing,
-            Ok(resolved) if files.is_dir(&resolved) => match seen {
-                Seen::Folder => true,
-                Seen::Listing(_) => listing(files, &resolved) == Some(seen),
-                Seen::File(_) | Seen::Missing => false,
-            },
-            Ok(resolved) => files.read(&resolved).is_ok_and(|bytes| seen == Seen::File(digest(&bytes))),
-        })
+        !self.remote
+            && self.seen.iter().all(|(path, &seen)| match files.resolve(path) {
+                Err(_) => seen == Seen::Missing,
+                Ok(resolved) if files.is_dir(&resolved) => match seen {
+                    Seen::Folder => true,
+                    Seen::Listing(_) => listing(files, &resolved) == Some(seen),
+                    Seen::File(_) | Seen::Missing => false,
+                },
+                Ok(resolved) => files.read(&resolved).is_ok_and(|bytes| seen == Seen::File(digest(&bytes))),
+            })
     }
 }
 

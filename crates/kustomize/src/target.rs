@@ -12,10 +12,11 @@ use crate::errors::{Error, Errors, Result};
 use crate::generate::{self, KeyValues};
 use crate::id::{api_version, kind};
 use crate::kustomization::{FILE_NAMES, Kustomization, Var};
-use crate::loader::{File, Loader, NoFile};
+use crate::loader::{File, Loader, NoFile, is_web};
 use crate::objects::{self, Parsing};
 use crate::origin::Origin;
 use crate::plugin;
+use crate::repo::RepoSpec;
 use crate::resmap::ResMap;
 use crate::resource::Resource;
 use crate::transform::{self, Step};
@@ -225,9 +226,17 @@ impl<'a> Target<'a> {
         loaded: std::result::Result<File, NoFile>,
         parsed: Option<Parsing>,
     ) -> Result<()> {
-        match loaded {
-            Ok(file) => {
-                let parsed = objects::of_file(self.loader.session, &file, parsed)?;
+        let objects = match loaded {
+            Ok(file) => match objects::of_file(self.loader.session, &file, parsed) {
+                Ok(parsed) => Ok((file, parsed)),
+                // Not objects but, say, the web page of a repository.
+                Err(error) if is_web(path) && RepoSpec::parse(path).is_ok() => Err(NoFile::Absent(error)),
+                Err(error) => return Err(error.into()),
+            },
+            Err(error) => Err(error),
+        };
+        match objects {
+            Ok((file, parsed)) => {
                 self.loader.session.check_objects(gathered.resmap.len() + parsed.len())?;
                 let origin = self.origin.as_ref().map(|origin| origin.append(path));
                 for object in objects::owned(parsed) {
