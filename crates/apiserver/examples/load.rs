@@ -1,79 +1,140 @@
-//! How fast the server is: start, creates, server-side applies, lists, watch fan-out. One line for each figure.
+//! How fast the server is, one line for each figure. Client and server share this process and its
+//! cores.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use futures::StreamExt;
+use reqwest::Method;
 use serde_json::{Value, json};
-use sluice_apiserver::{Config, PatchKind, User, start};
+use sluice_apiserver::{Config, User, start};
 
 const TOKEN: &str = "load";
 const MAPS: &str = "/api/v1/namespaces/default/configmaps";
+const METADATA: &str = "application/json;as=PartialObjectMetadataList;v=v1;g=meta.k8s.io";
+/// How many requests are under way at once.
+const WORKERS: usize = 32;
+
+struct Client {
+    http: reqwest::Client,
+    url: String,
+}
+
+impl Client {
+    async fn send(&self, method: Method, path: &str, media: &str, body: Vec<u8>) -> usize {
+        let request = self.http.request(method, format!("{}{path}", self.url)).bearer_auth(TOKEN);
+        let request =
+            if body.is_empty() { request.header("accept", media) } else { request.header("content-type", media) };
+        let answer = request.body(body).send().await.expect("the server answers");
+        let good = answer.status().is_success();
+        let bytes = answer.bytes().await.expect("the answer is whole");
+        assert!(good, "{}", String::from_utf8_lossy(&bytes));
+        bytes.len()
+    }
+}
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let begun = Instant::now();
     let user = User { name: "load".into(), groups: vec!["system:masters".into()], token: TOKEN.into() };
     let server = start(Config { users: vec![user], simulate: false, ..Config::default() }).await?;
-    say("start to ready", begun.elapsed(), 1);
-    say_memory("empty");
+    say(&format!("start to ready: {:.1} ms", begun.elapsed().as_secs_f64() * 1000.0));
+    say(&format!("memory, empty: {} MiB", memory() / 1024));
     let root = reqwest::Certificate::from_pem(server.authority().as_bytes())?;
     let http = reqwest::Client::builder().tls_certs_only([root]).no_proxy().build()?;
-    let client = Arc::new((http, server.url().to_owned()));
+    let client = Arc::new(Client { http, url: server.url().to_owned() });
 
-    let begun = Instant::now();
-    send(&client, 5000, |n| {
-        let body =
-            json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": format!("c{n}")}, "data": {"a": "1"}});
-        (reqwest::Method::POST, MAPS.to_owned(), "application/json", body)
+    const JSON: &str = "application/json";
+    measure("create ConfigMap", &client, 5000, |n| {
+        let body = json!({"metadata": {"name": format!("c{n}")}, "data": {"a": "1"}});
+        (Method::POST, MAPS.to_owned(), JSON, body)
     })
     .await;
-    say("create ConfigMap", begun.elapsed(), 5000);
-
-    let begun = Instant::now();
-    send(&client, 5000, |n| {
-        let body = deployment(n % 100, n);
+    measure("get ConfigMap", &client, 10_000, |n| (Method::GET, format!("{MAPS}/c{}", n % 5000), JSON, Value::Null))
+        .await;
+    measure("patch ConfigMap", &client, 5000, |n| {
+        let body = json!({"data": {"a": format!("{n}")}});
+        (Method::PATCH, format!("{MAPS}/c{n}"), "application/merge-patch+json", body)
+    })
+    .await;
+    measure("server-side apply of a Deployment", &client, 10_000, |n| {
         let path = format!("/apis/apps/v1/namespaces/default/deployments/d{}?fieldManager=load&force=true", n % 100);
-        (reqwest::Method::PATCH, path, "application/apply-patch+yaml", body)
+        (Method::PATCH, path, "application/apply-patch+yaml", deployment(n % 100, n))
     })
     .await;
-    say("server-side apply of a Deployment", begun.elapsed(), 5000);
+    lists(&client).await;
+    fan_out(&client).await;
+    memory_of_many(&server)?;
+    server.shutdown().await;
+    Ok(())
+}
 
-    let local = server.local();
-    let deployments = local.kind("apps", "v1", "deployments")?;
-    let begun = Instant::now();
-    for n in 0..2000 {
-        let name = format!("d{}", n % 100);
-        let body = deployment(n % 100, n + 10_000);
-        local.as_manager("load").patch(&deployments, "default", &name, PatchKind::Apply, &body)?;
-    }
-    say("server-side apply in process", begun.elapsed(), 2000);
-
-    for (name, accept) in [
-        ("list of 5,000", "application/json"),
-        ("list of 5,000, metadata only", "application/json;as=PartialObjectMetadataList;v=v1;g=meta.k8s.io"),
+async fn lists(client: &Client) {
+    for (name, path, accept) in [
+        ("list of 5,000", MAPS.to_owned(), "application/json"),
+        ("list of 5,000, metadata only", MAPS.to_owned(), METADATA),
+        ("page of 500", format!("{MAPS}?limit=500"), "application/json"),
     ] {
-        let begun = Instant::now();
-        for _ in 0..10 {
-            let url = format!("{}{MAPS}", client.1);
-            client.0.get(url).bearer_auth(TOKEN).header("accept", accept).send().await?.bytes().await?;
+        let mut times = Vec::new();
+        for _ in 0..20 {
+            let begun = Instant::now();
+            client.send(Method::GET, &path, accept, Vec::new()).await;
+            times.push(begun.elapsed());
         }
-        say(name, begun.elapsed(), 10);
+        times.sort();
+        say(&format!("{name}: {:.1} ms, slowest {:.1} ms", milliseconds(times[10]), milliseconds(times[19])));
     }
-    say_memory("with 5,000 ConfigMaps");
+}
 
+/// 200 watchers, 1,000 changes: until the last one has seen the last.
+async fn fan_out(client: &Arc<Client>) {
+    let mut watchers = tokio::task::JoinSet::new();
+    let (ready, mut waiting) = tokio::sync::mpsc::channel(200);
+    for _ in 0..200 {
+        let (client, ready) = (client.clone(), ready.clone());
+        watchers.spawn(async move {
+            let url = format!("{}/api/v1/namespaces/kube-system/configmaps?watch=1", client.url);
+            let answer = client.http.get(url).bearer_auth(TOKEN).send().await.expect("the server answers");
+            let mut chunks = answer.bytes_stream();
+            let mut events = 0;
+            while events < 1000 + 1 {
+                let chunk = chunks.next().await.expect("the watch goes on").expect("the watch is whole");
+                if events == 0 {
+                    ready.send(()).await.expect("somebody waits");
+                }
+                events += chunk.iter().filter(|b| **b == b'\n').count();
+            }
+        });
+    }
+    // Each sees the namespace's own ConfigMap first.
+    for _ in 0..200 {
+        waiting.recv().await;
+    }
+    let begun = Instant::now();
+    for n in 0..1000 {
+        let body = json!({"metadata": {"name": format!("w{n}")}, "data": {"a": "1"}}).to_string().into_bytes();
+        client.send(Method::POST, "/api/v1/namespaces/kube-system/configmaps", "application/json", body).await;
+    }
+    watchers.join_all().await;
+    let seconds = begun.elapsed().as_secs_f64();
+    say(&format!(
+        "watch fan-out: 1,000 changes to 200 watchers in {seconds:.2} s, {:.0} events/s",
+        200_000.0 / seconds
+    ));
+}
+
+fn memory_of_many(server: &sluice_apiserver::Server) -> Result<(), sluice_apiserver::ApiError> {
+    let local = server.local();
     let kind = local.kind("", "v1", "configmaps")?;
     let before = memory();
-    let (mut bytes, count) = (0, 20_000u64);
+    let (mut bytes, count) = (0, 100_000_u64);
     for n in 0..count {
         let body = json!({"metadata": {"name": format!("m{n}")}, "data": {"a": "x".repeat(500)}});
         bytes += local.create(&kind, "kube-public", body)?.to_string().len() as u64;
     }
     let grown = (memory() - before) * 1024;
-    #[allow(clippy::print_stdout, reason = "figures are what this is for")]
-    {
-        println!("overhead of an object over its JSON: {} bytes", (grown as i64 - bytes as i64) / count as i64);
-    }
-    server.shutdown().await;
+    say(&format!("memory with 100,000 ConfigMaps of {} bytes: {} MiB", bytes / count, memory() / 1024));
+    say(&format!("overhead of an object over its JSON: {} bytes", (grown as i64 - bytes as i64) / count as i64));
     Ok(())
 }
 
@@ -94,29 +155,41 @@ fn deployment(n: usize, revision: usize) -> Value {
     })
 }
 
-/// Sends `count` requests, 32 at a time.
-async fn send(
-    client: &Arc<(reqwest::Client, String)>,
+/// Sends `count` requests, some at a time; tells how many a second, and how long they took.
+async fn measure(
+    what: &str,
+    client: &Arc<Client>,
     count: usize,
-    make: impl Fn(usize) -> (reqwest::Method, String, &'static str, Value) + Copy + Send + 'static,
+    make: impl Fn(usize) -> (Method, String, &'static str, Value) + Copy + Send + 'static,
 ) {
+    let begun = Instant::now();
     let mut tasks = tokio::task::JoinSet::new();
-    for worker in 0..32 {
+    for worker in 0..WORKERS {
         let client = client.clone();
         tasks.spawn(async move {
-            for n in (worker..count).step_by(32) {
+            let mut times = Vec::new();
+            for n in (worker..count).step_by(WORKERS) {
                 let (method, path, media, body) = make(n);
-                let request = client.0.request(method, format!("{}{path}", client.1)).bearer_auth(TOKEN);
-                let answer = request.header("content-type", media).body(body.to_string()).send().await;
-                let answer = answer.expect("the server answers");
-                assert!(answer.status().is_success(), "{}", answer.text().await.unwrap_or_default());
-                let _ = answer.bytes().await;
+                let body = if body.is_null() { Vec::new() } else { body.to_string().into_bytes() };
+                let begun = Instant::now();
+                client.send(method, &path, media, body).await;
+                times.push(begun.elapsed());
             }
+            times
         });
     }
-    tasks.join_all().await;
+    let mut times: Vec<Duration> = tasks.join_all().await.into_iter().flatten().collect();
+    let rate = count as f64 / begun.elapsed().as_secs_f64();
+    times.sort();
+    let at = |part: usize| milliseconds(times[times.len() * part / 100]);
+    say(&format!("{what}: {rate:.0}/s, half within {:.1} ms, 99 of 100 within {:.1} ms", at(50), at(99)));
 }
 
+fn milliseconds(time: Duration) -> f64 {
+    time.as_secs_f64() * 1000.0
+}
+
+/// KiB.
 fn memory() -> u64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let line = status.lines().find(|l| l.starts_with("VmRSS:")).unwrap_or_default();
@@ -124,12 +197,6 @@ fn memory() -> u64 {
 }
 
 #[allow(clippy::print_stdout, reason = "figures are what this is for")]
-fn say_memory(when: &str) {
-    println!("memory {when}: {} MiB", memory() / 1024);
-}
-
-#[allow(clippy::print_stdout, reason = "figures are what this is for")]
-fn say(what: &str, took: Duration, count: u32) {
-    let each = took / count;
-    println!("{what}: {each:?} each, {:.0}/s", 1.0 / each.as_secs_f64());
+fn say(line: &str) {
+    println!("{line}");
 }

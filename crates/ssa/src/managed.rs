@@ -1,5 +1,7 @@
 //! `metadata.managedFields`: who owns what.
 
+use std::sync::OnceLock;
+
 use serde_json::{Map, Value, json};
 
 use crate::fields_v1::FieldsError;
@@ -184,9 +186,8 @@ impl ManagedFields {
 
     /// Drops what nobody manages (identity and system fields), and managers without fields.
     pub(crate) fn tidy(&mut self) {
-        let unmanaged = unmanaged();
         for entry in &mut self.entries {
-            entry.fields.subtract(&unmanaged);
+            entry.fields.subtract(unmanaged());
         }
         self.entries.retain(|entry| !entry.fields.is_empty());
     }
@@ -242,7 +243,12 @@ fn to_json(entry: &ManagerEntry) -> Value {
     Value::Object(map)
 }
 
-fn unmanaged() -> FieldSet {
+fn unmanaged() -> &'static FieldSet {
+    static SET: OnceLock<FieldSet> = OnceLock::new();
+    SET.get_or_init(make_unmanaged)
+}
+
+fn make_unmanaged() -> FieldSet {
     const METADATA: &[&str] = &[
         "name",
         "namespace",
