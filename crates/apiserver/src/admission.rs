@@ -9,6 +9,8 @@ use crate::core::{Context, Core};
 use crate::crd;
 use crate::error::{ApiError, Cause, Plural};
 use crate::kinds::Served;
+use crate::limit_range;
+use crate::policy::{self, Write};
 use crate::rbac;
 use crate::rest::meta;
 use crate::store::Object;
@@ -32,11 +34,40 @@ pub fn create(
     }
     match (served.resource.group.as_str(), served.resource.kind.as_str()) {
         ("", "Namespace") => label_with_name(object),
-        ("", "Pod") => crate::pods::admit(object, core.simulates),
+        ("", "Pod") => {
+            crate::pods::admit(object, core.simulates);
+            limit_range::fill(core, served, namespace, object);
+        }
         ("rbac.authorization.k8s.io", _) => rbac::check_escalation(core, served, object, None, context)?,
         _ => {}
     }
     Ok(())
+}
+
+/// Judges a write that is valid: limits of the namespace and policies.
+///
+/// # Errors
+/// What they say.
+pub fn judge(core: &Core, write: &Write<'_>, context: &Context) -> Result<(), ApiError> {
+    if let (Some(new), "") = (write.new, write.subresource) {
+        limit_range::check(core, write.served, write.namespace, new)?;
+    }
+    policy::admit(core, write, context)
+}
+
+/// Judges a deletion.
+///
+/// # Errors
+/// What policies say.
+pub fn judge_deletion(core: &Core, served: &Served, object: &Object, context: &Context) -> Result<(), ApiError> {
+    let slot = core.store.slot("validatingadmissionpolicybindings.admissionregistration.k8s.io");
+    if core.store.count(slot) == 0 {
+        return Ok(());
+    }
+    let old = served.value(object);
+    let namespace = object.namespace();
+    let write = Write { served, namespace, operation: "DELETE", subresource: "", new: None, old: Some(&old) };
+    policy::admit(core, &write, context)
 }
 
 /// Sets what belongs to a new object and to no manager.

@@ -30,6 +30,8 @@ pub struct Core {
     pub authority: String,
     /// What requests may take.
     pub limits: Limits,
+    /// Held from counting what a quota allows until the object is stored.
+    pub quota: std::sync::Mutex<()>,
     /// Faults on purpose.
     pub faults: crate::Faults,
     /// Whether workloads run, so that Pods need accounts.
@@ -92,6 +94,7 @@ impl Core {
             audit,
             authority: authority.certificate().to_owned(),
             limits: config.limits.clone(),
+            quota: std::sync::Mutex::default(),
             faults: config.faults.clone(),
             simulates: config.simulate,
         })

@@ -194,9 +194,46 @@ fn after(object: &mut Value, served: &Served) {
                 }
             }
         }
+        ("admissionregistration.k8s.io", "ValidatingAdmissionPolicy") => {
+            object.pointer_mut("/spec").into_iter().for_each(|spec| set(spec, "failurePolicy", "Fail"));
+            object.pointer_mut("/spec/matchConstraints").into_iter().for_each(matching);
+        }
+        ("admissionregistration.k8s.io", "ValidatingAdmissionPolicyBinding") => {
+            object.pointer_mut("/spec/matchResources").into_iter().for_each(matching);
+        }
+        ("", "LimitRange") => {
+            object.pointer_mut("/spec").into_iter().flat_map(|spec| items(spec, "limits")).for_each(limits)
+        }
         ("apiextensions.k8s.io", "CustomResourceDefinition") => definition(object),
         ("apps", "ControllerRevision") => {}
         _ => {}
+    }
+}
+
+fn matching(resources: &mut Value) {
+    if !resources.is_object() {
+        return;
+    }
+    set(resources, "matchPolicy", "Equivalent");
+    set(resources, "namespaceSelector", json!({}));
+    set(resources, "objectSelector", json!({}));
+    for list in ["resourceRules", "excludeResourceRules"] {
+        items(resources, list).for_each(|rule| set(rule, "scope", "*"));
+    }
+}
+
+/// A limit of containers that names no default takes its maximum, and a request its limit or the minimum.
+fn limits(item: &mut Value) {
+    if item["type"] != "Container" {
+        return;
+    }
+    for (from, to) in [("max", "default"), ("default", "defaultRequest"), ("min", "defaultRequest")] {
+        for (resource, amount) in item[from].as_object().cloned().unwrap_or_default() {
+            if !item[to].is_object() {
+                item[to] = json!({});
+            }
+            set(&mut item[to], &resource, amount);
+        }
     }
 }
 

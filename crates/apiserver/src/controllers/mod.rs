@@ -57,6 +57,8 @@ struct Due {
     definitions: bool,
     /// Whether aggregated roles may have changed.
     roles: bool,
+    /// Namespaces whose quotas may count something else.
+    counted: BTreeSet<String>,
 }
 
 impl Due {
@@ -66,6 +68,9 @@ impl Due {
         }
         if std::mem::take(&mut self.definitions) {
             crd::clean_up(core);
+        }
+        for namespace in std::mem::take(&mut self.counted) {
+            crate::quota::refresh(core, &namespace);
         }
         if std::mem::take(&mut self.roles) {
             namespaces::aggregate(core);
@@ -83,6 +88,9 @@ fn note(core: &Arc<Core>, graph: &mut collect::Graph, due: &mut Due, event: &Eve
     }
     if !object.namespace().is_empty() && (gone || object.is_deleting()) {
         due.namespaces.insert(object.namespace().to_owned());
+    }
+    if !object.namespace().is_empty() && core.store.count(core.store.slot("resourcequotas.")) > 0 {
+        due.counted.insert(object.namespace().to_owned());
     }
     due.definitions |= slot == slots.definitions && object.is_deleting() || gone && graph.is_custom(core, slot);
     due.roles |= slot == slots.cluster_roles && !gone;

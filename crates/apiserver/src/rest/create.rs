@@ -9,6 +9,8 @@ use crate::core::{Context, Core};
 use crate::error::ApiError;
 use crate::field::FieldError;
 use crate::kinds::Served;
+use crate::policy::Write;
+use crate::quota;
 use crate::validate;
 
 use super::body::Body;
@@ -70,6 +72,8 @@ pub fn create_raw(
     }
     errors.extend(validate::create(served, &object));
     refuse(served, &object, &errors)?;
+    admission::judge(core, &write(served, namespace, &object), context)?;
+    let held = quota::admit(core, served, namespace, &object, None)?;
     admission::allocate(core, served, &mut object)?;
     fits(core, served, &object)?;
     let name = meta::text(&object, "name").to_owned();
@@ -82,6 +86,7 @@ pub fn create_raw(
     }
     match core.store.create(served.resource.slot, draft) {
         Ok(stored) => {
+            drop(held);
             admission::created(core, served, &stored);
             Ok(Outcome { code: 201, served: served.clone(), object: Shown::Stored(stored) })
         }
@@ -92,6 +97,10 @@ pub fn create_raw(
         }
         Err(error) => Err(write_error(served, &name, error)),
     }
+}
+
+fn write<'a>(served: &'a Served, namespace: &'a str, object: &'a Value) -> Write<'a> {
+    Write { served, namespace, operation: "CREATE", subresource: "", new: Some(object), old: None }
 }
 
 /// Puts the object into the namespace of the path.

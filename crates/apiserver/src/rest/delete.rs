@@ -116,6 +116,7 @@ pub fn delete(
     loop {
         let current = get(core, served, namespace, name)?;
         check_preconditions(served, &current, options)?;
+        admission::judge_deletion(core, served, &current, context)?;
         match step(core, served, &current, options)? {
             Some(outcome) => return Ok(outcome),
             // It changed meanwhile.

@@ -22,6 +22,37 @@ const NANO: i128 = 1_000_000_000;
 const CAP: i128 = (i64::MAX as i128) * NANO;
 
 impl Quantity {
+    /// Nothing.
+    pub const ZERO: Self = Self { nano: 0, format: Format::Decimal };
+    /// One of something.
+    pub const ONE: Self = Self { nano: NANO, format: Format::Decimal };
+
+    /// So many of something.
+    pub fn whole(number: u64) -> Self {
+        Self { nano: (i128::from(number) * NANO).min(CAP), format: Format::Decimal }
+    }
+
+    /// Both together, in the form of the first that is not zero.
+    pub fn plus(self, other: Self) -> Self {
+        let format = if self.nano == 0 { other.format } else { self.format };
+        Self { nano: (self.nano + other.nano).min(CAP), format }
+    }
+
+    /// What remains without the other.
+    pub fn minus(self, other: Self) -> Self {
+        Self { nano: self.nano - other.nano, format: self.format }
+    }
+
+    /// Whether it is nothing.
+    pub fn is_zero(self) -> bool {
+        self.nano == 0
+    }
+
+    /// As a number of units, about.
+    pub fn units(self) -> f64 {
+        self.nano as f64 / NANO as f64
+    }
+
     /// Parses `100m`, `1.5Gi`, `1e3`.
     pub fn parse(text: &str) -> Option<Self> {
         let (sign, rest) = match text.as_bytes().first()? {

@@ -8,6 +8,8 @@ use crate::admission;
 use crate::core::{Context, Core};
 use crate::error::ApiError;
 use crate::kinds::Served;
+use crate::policy::Write;
+use crate::quota;
 use crate::store::Object;
 use crate::validate;
 
@@ -198,6 +200,19 @@ pub(super) fn replace(
         });
     }
     refuse(served, &new, &errors)?;
+    let write = Write {
+        served,
+        namespace: target.namespace,
+        operation: "UPDATE",
+        subresource: target.subresource,
+        new: Some(&new),
+        old: Some(&old),
+    };
+    admission::judge(core, &write, context)?;
+    let _held = match target.subresource {
+        "" => quota::admit(core, served, target.namespace, &new, Some(&old))?,
+        _ => None,
+    };
     fits(core, served, &new)?;
     manage::settle_times(&old, &mut new);
     let gone = meta::is_deleting(&new)

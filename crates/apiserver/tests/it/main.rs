@@ -1,6 +1,7 @@
 //! The server over HTTPS: recorded suites, and facts about itself.
 #![allow(missing_docs, clippy::unwrap_used)]
 
+mod admission;
 mod client;
 mod exchanges;
 mod facts;
