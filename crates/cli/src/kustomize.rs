@@ -1,4 +1,8 @@
-//! `sluice kustomize build`: what kustomize prints, byte for byte.
+//! `sluice kustomize build`: what kustomize prints, byte for byte; and the commands beside it.
+
+mod edit;
+mod explain;
+mod fields;
 
 use std::fs;
 use std::io::{self, Write as _};
@@ -12,7 +16,7 @@ use sluice_object::GroupVersionKind;
 
 use crate::{escape, output};
 
-/// Build kustomizations, without a kustomize binary
+/// Build, edit and explain kustomizations, without a kustomize binary
 #[derive(Args)]
 pub struct KustomizeArgs {
     #[command(subcommand)]
@@ -22,6 +26,8 @@ pub struct KustomizeArgs {
 #[derive(Subcommand)]
 enum KustomizeCommand {
     Build(BuildArgs),
+    Edit(edit::EditArgs),
+    Explain(explain::ExplainArgs),
 }
 
 const EXAMPLES: &str = "\
@@ -111,7 +117,11 @@ enum Order {
 /// # Errors
 /// When the kustomization cannot be built or the result cannot be written.
 pub fn run(args: KustomizeArgs) -> anyhow::Result<ExitCode> {
-    let KustomizeCommand::Build(args) = args.command;
+    let args = match args.command {
+        KustomizeCommand::Build(args) => args,
+        KustomizeCommand::Edit(args) => return edit::run(args).map(|()| ExitCode::SUCCESS),
+        KustomizeCommand::Explain(args) => return explain::run(&args).map(|()| ExitCode::SUCCESS),
+    };
     match build(&args) {
         Ok(build) => {
             for warning in &build.warnings {

@@ -1,4 +1,5 @@
 //! Rewriting a text until it says a value, with everything else left alone.
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 use proptest::prelude::*;
 use serde_json::{Value, json};
