@@ -1,0 +1,48 @@
+//! What Helm gives to templates: sprig's functions, its own, and the objects `.Files` and `.Capabilities`.
+//!
+//! In: [`Options`] of one rendering. Out: [`Functions`] for sluice-gotemplate. Knows no chart and no cluster: `lookup`
+//! asks whoever renders. Behaviour: Helm 4.3, recorded in conformance/helm-functions.
+
+mod convert;
+mod crypto;
+mod dates;
+mod dicts;
+mod encoding;
+mod lists;
+mod math;
+mod network;
+mod objects;
+mod paths;
+mod patterns;
+mod reflection;
+mod rendering;
+mod semver;
+mod strings;
+mod toml;
+mod trace;
+
+pub use objects::{Capabilities, Files, KubeVersion};
+pub use rendering::{Lookup, Options};
+pub use sluice_gotemplate::Functions;
+pub use trace::{explain, parse_error};
+
+/// All functions that a chart's templates may call.
+#[must_use]
+pub fn functions(options: &Options) -> Functions {
+    let mut functions = Functions::builtin();
+    strings::add(&mut functions);
+    lists::add(&mut functions);
+    dicts::add(&mut functions);
+    math::add(&mut functions);
+    dates::add(&mut functions);
+    encoding::add(&mut functions);
+    reflection::add(&mut functions);
+    patterns::add(&mut functions);
+    paths::add(&mut functions);
+    semver::add(&mut functions);
+    network::add(&mut functions);
+    crypto::add(&mut functions);
+    toml::add(&mut functions);
+    rendering::add(&mut functions, options);
+    functions
+}
