@@ -79,7 +79,11 @@ pub(crate) type Exec<T> = Result<T, Error>;
 /// # Errors
 /// The first error, as Go words it, or the limit that was hit.
 pub fn execute(
-    set: &Arc<Set>, name: &str, data: Value, functions: &Functions, limits: &Limits,
+    set: &Arc<Set>,
+    name: &str,
+    data: Value,
+    functions: &Functions,
+    limits: &Limits,
 ) -> Result<String, Error> {
     on_large_stack(|| {
         let mut run = Run {
@@ -201,7 +205,9 @@ impl<'c, 'r> Call<'c, 'r> {
     pub fn check_size(&mut self, size: usize) -> Result<(), Error> {
         let limit = self.run.limits.value_size;
         if size > limit {
-            return Err(Error::new(format!("a value of {size} bytes or elements is too large (limit: value_size {limit})")));
+            return Err(Error::new(format!(
+                "a value of {size} bytes or elements is too large (limit: value_size {limit})"
+            )));
         }
         self.spend(size as u64 / 64)
     }

@@ -1,7 +1,7 @@
 //! Go's fmt: `Sprint`, `Sprintln`, `Sprintf` over [`Value`]s.
 
 mod print;
-pub(crate) mod time;
+pub mod time;
 mod verbs;
 
 use crate::Value;

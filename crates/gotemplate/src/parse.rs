@@ -367,8 +367,18 @@ fn shown(token: &Token) -> String {
     match token.kind {
         Kind::Eof => "EOF".to_owned(),
         Kind::Error => token.text.clone(),
-        Kind::Block | Kind::Break | Kind::Continue | Kind::Define | Kind::Else | Kind::End | Kind::If | Kind::Range
-        | Kind::Template | Kind::With | Kind::Dot | Kind::Nil => format!("<{}>", token.text),
+        Kind::Block
+        | Kind::Break
+        | Kind::Continue
+        | Kind::Define
+        | Kind::Else
+        | Kind::End
+        | Kind::If
+        | Kind::Range
+        | Kind::Template
+        | Kind::With
+        | Kind::Dot
+        | Kind::Nil => format!("<{}>", token.text),
         _ if token.text.len() > 10 => {
             let cut: String = token.text.chars().take(10).collect();
             format!("{}...", quote(&cut))

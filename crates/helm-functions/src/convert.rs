@@ -79,12 +79,7 @@ pub(crate) fn parse_int(text: &str) -> Option<i64> {
         Some(digits) => (true, digits),
         None => (false, body.strip_prefix('+').unwrap_or(body)),
     };
-    let digits = if digits.len() > 1 && digits.starts_with('0') && digits.bytes().all(|b| b.is_ascii_digit()) {
-        digits.trim_start_matches('0')
-    } else {
-        digits
-    };
-    let magnitude = if digits.is_empty() && body.ends_with('0') { 0 } else { parse_uint(digits)? };
+    let magnitude = parse_uint(digits)?;
     match negative {
         true if magnitude <= 1 << 63 => Some((magnitude as i64).wrapping_neg()),
         true => None,
@@ -99,6 +94,7 @@ fn parse_uint(text: &str) -> Option<u64> {
         [b'0', b'x', ..] => (16, &lower[2..]),
         [b'0', b'b', ..] => (2, &lower[2..]),
         [b'0', b'o', ..] => (8, &lower[2..]),
+        [b'0', _, ..] => (8, &lower[1..]),
         _ => (10, lower.as_str()),
     };
     if !lower.starts_with(|c: char| c.is_ascii_digit()) || digits.contains("__") || digits.ends_with('_') {
@@ -209,8 +205,6 @@ pub(crate) fn deep_equal(a: &Value, b: &Value) -> bool {
         (Value::Object(a), Value::Object(b)) => std::sync::Arc::ptr_eq(a, b),
         (Value::String(_) | Value::Raw(_), Value::String(_) | Value::Raw(_)) => a.bytes() == b.bytes(),
         (Value::Bool(a), Value::Bool(b)) => a == b,
-        _ => {
-            std::mem::discriminant(a) == std::mem::discriminant(b) && a.as_int().is_some() && a.as_int() == b.as_int()
-        }
+        _ => std::mem::discriminant(a) == std::mem::discriminant(b) && a.as_int().is_some() && a.as_int() == b.as_int(),
     }
 }

@@ -45,6 +45,7 @@ fn zero() -> Value {
 }
 
 pub(crate) fn add(f: &mut Functions) {
+    add_conversions(f);
     f.add("now", &[], None, |_, _| Ok(Value::Time(Box::new(now()))));
     f.add("date", &[STR, ANY], None, |_, a| ok(format(&when(&a[1]), &text(&a[0]))));
     for name in ["dateInZone", "date_in_zone"] {
@@ -63,7 +64,9 @@ pub(crate) fn add(f: &mut Functions) {
         let seconds = now().timestamp().as_second() - when(&a[0]).timestamp().as_second();
         Ok(Value::from(sluice_gotemplate::sprint(&[Value::Duration(seconds.saturating_mul(1_000_000_000))])))
     });
-    for (name, must) in [("dateModify", false), ("date_modify", false), ("mustDateModify", true), ("must_date_modify", true)] {
+    for (name, must) in
+        [("dateModify", false), ("date_modify", false), ("mustDateModify", true), ("must_date_modify", true)]
+    {
         f.add(name, &[STR, sluice_gotemplate::Param::Time], None, move |_, a| match parse_duration(&text(&a[0])) {
             Ok(nanos) => {
                 let moved = when(&a[1]).checked_add(jiff::SignedDuration::from_nanos(nanos));
@@ -89,25 +92,78 @@ pub(crate) fn add(f: &mut Functions) {
     f.add("durationRound", &[ANY], None, |_, a| ok(rounded(&a[0])));
 }
 
+/// A duration of a duration, a text, or a number of seconds.
+fn to_duration(value: &Value) -> Result<i64, String> {
+    match value {
+        Value::Duration(nanos) => Ok(*nanos),
+        Value::String(_) => {
+            let whole = text(value);
+            let body = whole.trim();
+            if body.is_empty() {
+                return Err("empty duration".into());
+            }
+            let seconds = crate::convert::parse_float(body).map(|seconds| (seconds * 1e9) as i64);
+            parse_duration(body).or_else(|_| {
+                seconds.ok_or_else(|| format!("could not parse duration {}", sluice_gotemplate::quote(&whole)))
+            })
+        }
+        Value::Float(seconds) => Ok((seconds * 1e9) as i64),
+        Value::Nil | Value::Bool(_) | Value::Map(_) | Value::List(_) | Value::Time(_) | Value::Object(_) => {
+            Err(format!("could not convert {} to duration", value.type_name()))
+        }
+        seconds => seconds
+            .as_int()
+            .and_then(|seconds| seconds.checked_mul(1_000_000_000))
+            .ok_or_else(|| "duration seconds overflow".to_owned()),
+    }
+}
+
+fn add_conversions(f: &mut Functions) {
+    f.add("mustToDuration", &[ANY], None, |_, a| to_duration(&a[0]).map(Value::Duration).map_err(Error::new));
+    for (name, unit) in [
+        ("durationSeconds", 1e9),
+        ("durationMinutes", 6e10),
+        ("durationHours", 3.6e12),
+        ("durationDays", 8.64e13),
+        ("durationWeeks", 6.048e14),
+    ] {
+        f.add(name, &[ANY], None, move |_, a| ok(to_duration(&a[0]).unwrap_or(0) as f64 / unit));
+    }
+    for (name, unit) in
+        [("durationMilliseconds", 1_000_000), ("durationMicroseconds", 1_000), ("durationNanoseconds", 1)]
+    {
+        f.add(name, &[ANY], None, move |_, a| Ok(Value::Int64(to_duration(&a[0]).unwrap_or(0) / unit)));
+    }
+    for (name, nearest) in [("durationRoundTo", true), ("durationTruncateTo", false)] {
+        f.add(name, &[ANY, ANY], None, move |_, a| {
+            let (value, unit) = (to_duration(&a[0]).unwrap_or(0), to_duration(&a[1]).unwrap_or(0));
+            if unit <= 0 {
+                return Ok(Value::Duration(value));
+            }
+            let rest = value % unit;
+            let up = nearest && rest.unsigned_abs() >= (unit - rest.abs()).unsigned_abs();
+            let whole = value - rest;
+            Ok(Value::Duration(if up { whole.saturating_add(unit * rest.signum()) } else { whole }))
+        });
+    }
+}
+
 fn rounded(value: &Value) -> String {
     let nanos = match value {
         Value::String(_) => parse_duration(&text(value)).unwrap_or(0),
         Value::Int64(nanos) | Value::Duration(nanos) => *nanos,
-        Value::Time(time) => {
-            now().timestamp().as_nanosecond().saturating_sub(time.timestamp().as_nanosecond()) as i64
-        }
+        Value::Time(time) => now().timestamp().as_nanosecond().saturating_sub(time.timestamp().as_nanosecond()) as i64,
         _ => 0,
     };
-    let sign = if nanos < 0 { "-" } else { "" };
     let total = nanos.unsigned_abs() / 1_000_000_000;
     const UNITS: [(u64, &str); 6] =
         [(31_536_000, "y"), (2_592_000, "mo"), (86_400, "d"), (3_600, "h"), (60, "m"), (1, "s")];
     for (size, unit) in UNITS {
         if total > size || (total == size && size == 1) {
-            return format!("{sign}{}{unit}", total / size);
+            return format!("{}{unit}", total / size);
         }
     }
-    format!("{sign}0s").replace("-0s", "0s")
+    "0s".into()
 }
 
 /// Go's ParseDuration, in nanoseconds.
@@ -155,13 +211,14 @@ pub(crate) fn parse_duration(text: &str) -> Result<i64, String> {
 /// Go's time.Parse for the common layouts.
 fn parse(layout: &str, value: &str) -> Result<Zoned, String> {
     let error = |detail: String| format!("parsing time {}{detail}", sluice_gotemplate::quote(value));
-    let (mut year, mut month, mut day, mut hour, mut minute, mut second, mut nanos) = (0i64, 1i64, 1i64, 0i64, 0i64, 0i64, 0i64);
+    let (mut year, mut month, mut day, mut hour, mut minute, mut second, mut nanos) =
+        (0i64, 1i64, 1i64, 0i64, 0i64, 0i64, 0i64);
     let mut offset: Option<i32> = None;
     let mut pm = None;
     let (mut l, mut v) = (layout, value);
     const ELEMENTS: &[&str] = &[
-        "2006", "January", "Jan", "Monday", "Mon", "MST", "01", "02", "15", "03", "04", "05", "06", "Z07:00", "Z0700", "-07:00", "-0700", "PM", "_2",
-        "1", "2", "3", "4", "5",
+        "2006", "January", "Jan", "Monday", "Mon", "MST", "01", "02", "15", "03", "04", "05", "06", "Z07:00", "Z0700",
+        "-07:00", "-0700", "PM", "_2", "1", "2", "3", "4", "5",
     ];
     while !l.is_empty() {
         let Some(element) = ELEMENTS.iter().find(|element| l.starts_with(**element)) else {
@@ -305,7 +362,17 @@ fn literal(layout: &str) -> &str {
 }
 
 const MONTHS: [&str; 12] = [
-    "January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November",
+    "January",
+    "February",
+    "March",
+    "April",
+    "May",
+    "June",
+    "July",
+    "August",
+    "September",
+    "October",
+    "November",
     "December",
 ];
 const DAYS: [&str; 7] = ["Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday"];

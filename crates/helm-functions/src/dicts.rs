@@ -76,7 +76,13 @@ fn plain(value: &Value) -> Value {
 }
 
 /// Entries of `from` into `into`, as mergo: what is there stays unless it is empty, or `overwrite`.
-fn merge(call: &mut sluice_gotemplate::Call<'_, '_>, into: &Map, from: &Map, overwrite: bool, depth: usize) -> Result<(), Error> {
+fn merge(
+    call: &mut sluice_gotemplate::Call<'_, '_>,
+    into: &Map,
+    from: &Map,
+    overwrite: bool,
+    depth: usize,
+) -> Result<(), Error> {
     if depth > 500 {
         return fail("maps nested more than 500 deep (limit: merge depth)");
     }
@@ -92,7 +98,7 @@ fn merge(call: &mut sluice_gotemplate::Call<'_, '_>, into: &Map, from: &Map, ove
             }
             _ => {
                 let empty = ours.as_ref().is_none_or(|ours| !ours.truth());
-                if (empty && (ours.is_none() || theirs.truth())) || (overwrite && theirs.truth()) {
+                if (empty && (ours.is_none() || theirs.truth())) || overwrite {
                     into.write().insert(key, theirs);
                 }
             }
@@ -103,7 +109,7 @@ fn merge(call: &mut sluice_gotemplate::Call<'_, '_>, into: &Map, from: &Map, ove
 
 fn dig(a: &[Value]) -> Outcome {
     if a.len() < 3 {
-        return fail(if a.is_empty() { "runtime error: index out of range [-1]".into() } else { format!("dig needs at least three arguments") });
+        return fail("dig needs at least three arguments");
     }
     let (default, dict) = (&a[a.len() - 2], &a[a.len() - 1]);
     let mut current = dict.clone();

@@ -14,7 +14,8 @@ pub(crate) fn base64_text(bytes: &[u8]) -> String {
 pub(crate) fn add(f: &mut Functions) {
     f.add("b64enc", &[STR], None, |_, a| ok(base64_text(a[0].bytes().unwrap_or_default())));
     f.add("b64dec", &[STR], None, |_, a| {
-        let bytes: Vec<u8> = a[0].bytes().unwrap_or_default().iter().copied().filter(|b| !matches!(b, b'\n' | b'\r')).collect();
+        let bytes: Vec<u8> =
+            a[0].bytes().unwrap_or_default().iter().copied().filter(|b| !matches!(b, b'\n' | b'\r')).collect();
         match STANDARD.decode(&bytes) {
             Ok(data) => ok(data),
             Err(_) => ok(format!("illegal base64 data at input byte {}", bad_base64(a[0].bytes().unwrap_or_default()))),
@@ -37,10 +38,8 @@ pub(crate) fn add(f: &mut Functions) {
     f.add("fromJson", &[STR], None, |_, a| {
         Ok(match parse_json(&text(&a[0])) {
             Ok(serde_json::Value::Object(map)) => Value::from_json(&serde_json::Value::Object(map)),
-            Ok(serde_json::Value::Null) => Value::map::<String>([]),
-            Ok(other) => {
-                Value::map([("Error", Value::from(mismatch(&other, "map[string]interface {}")))])
-            }
+            Ok(serde_json::Value::Null) => Value::Nil,
+            Ok(other) => Value::map([("Error", Value::from(mismatch(&other, "map[string]interface {}")))]),
             Err(message) => Value::map([("Error", Value::from(message))]),
         })
     });
@@ -52,7 +51,9 @@ pub(crate) fn add(f: &mut Functions) {
             Err(message) => Value::list([Value::from(message)]),
         })
     });
-    f.add("mustFromJson", &[STR], None, |_, a| parse_json(&text(&a[0])).map(|v| Value::from_json(&v)).map_err(Error::new));
+    f.add("mustFromJson", &[STR], None, |_, a| {
+        parse_json(&text(&a[0])).map(|v| Value::from_json(&v)).map_err(Error::new)
+    });
     f.add("toYaml", &[ANY], None, |_, a| ok(yaml(&a[0]).unwrap_or_default()));
     f.add("mustToYaml", &[ANY], None, |_, a| ok(yaml(&a[0])?));
     f.add("toYamlPretty", &[ANY], None, |_, a| ok(yaml(&a[0]).map(|text| indent_lists(&text)).unwrap_or_default()));
@@ -62,7 +63,10 @@ pub(crate) fn add(f: &mut Functions) {
             Ok(serde_json::Value::Null) => Value::map::<String>([]),
             Ok(other) => Value::map([(
                 "Error",
-                Value::from(format!("error unmarshaling JSON: while decoding JSON: {}", mismatch(&other, "map[string]interface {}"))),
+                Value::from(format!(
+                    "error unmarshaling JSON: while decoding JSON: {}",
+                    mismatch(&other, "map[string]interface {}")
+                )),
             )]),
             Err(error) => Value::map([("Error", Value::from(yaml_error(&error)))]),
         })

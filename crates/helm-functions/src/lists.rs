@@ -23,7 +23,11 @@ fn nil_type<T>() -> Result<T, sluice_gotemplate::Error> {
     fail("runtime error: invalid memory address or nil pointer dereference")
 }
 
-fn list_of<T>(what: &str, value: &Value, then: impl FnOnce(Vec<Value>) -> Result<T, sluice_gotemplate::Error>) -> Result<T, sluice_gotemplate::Error> {
+fn list_of<T>(
+    what: &str,
+    value: &Value,
+    then: impl FnOnce(Vec<Value>) -> Result<T, sluice_gotemplate::Error>,
+) -> Result<T, sluice_gotemplate::Error> {
     if value.is_nil() {
         return nil_type();
     }
@@ -68,13 +72,18 @@ pub(crate) fn add(f: &mut Functions) {
     f.add("concat", &[], Some(ANY), |call, a| {
         let mut all = Vec::new();
         for arg in a {
-            all.extend(list_of("concat", arg, Ok).map_err(|error| match error.to_string().strip_prefix("Cannot concat on") {
-                Some(rest) => sluice_gotemplate::Error::new(format!("Cannot concat type {} as list", rest.trim_start_matches(" type "))),
-                None => error,
+            all.extend(list_of("concat", arg, Ok).map_err(|error| {
+                match error.to_string().strip_prefix("Cannot concat on") {
+                    Some(rest) => sluice_gotemplate::Error::new(format!(
+                        "Cannot concat type {} as list",
+                        rest.trim_start_matches(" type ")
+                    )),
+                    None => error,
+                }
             })?);
             call.check_size(all.len().saturating_mul(16))?;
         }
-        Ok(Value::list(all))
+        Ok(if all.is_empty() { Value::Nil } else { Value::list(all) })
     });
     both(f, ["reverse", "mustReverse"], &[ANY], None, |a| {
         list_of("find reverse", &a[0], |mut items| {
@@ -108,6 +117,9 @@ pub(crate) fn add(f: &mut Functions) {
         list_of("find has", &a[1], |items| ok(items.iter().any(|item| deep_equal(item, &a[0]))))
     });
     both(f, ["slice", "mustSlice"], &[ANY], Some(ANY), |a| {
+        if !a[0].is_nil() && items(&a[0]).is_none() {
+            return fail(format!("list should be type of slice or array but {}", a[0].kind_name()));
+        }
         list_of("find slice", &a[0], |items| {
             let length = items.len() as i64;
             if length == 0 {
@@ -127,9 +139,12 @@ pub(crate) fn add(f: &mut Functions) {
     });
     both(f, ["chunk", "mustChunk"], &[INT, ANY], None, |a| {
         let size = int(&a[0]);
+        if !a[1].is_nil() && items(&a[1]).is_none() {
+            return fail(format!("Cannot chunk type {}", a[1].kind_name()));
+        }
         list_of("chunk", &a[1], |items| {
             if size <= 0 {
-                return if size == 0 { fail("runtime error: integer divide by zero") } else { Ok(Value::list([])) };
+                return fail("runtime error: makeslice: len out of range");
             }
             Ok(Value::list(items.chunks(size as usize).map(|chunk| Value::list(chunk.to_vec()))))
         })
@@ -170,13 +185,14 @@ pub(crate) fn add(f: &mut Functions) {
             _ => a[0].clone(),
         })
     });
-    f.add("ternary", &[ANY, ANY, Param::Bool], None, |_, a| {
-        Ok(if a[2].truth() { a[0].clone() } else { a[1].clone() })
-    });
+    f.add("ternary", &[ANY, ANY, Param::Bool], None, |_, a| Ok(if a[2].truth() { a[0].clone() } else { a[1].clone() }));
 }
 
 fn steps(
-    call: &mut sluice_gotemplate::Call<'_, '_>, start: i64, stop: i64, step: i64,
+    call: &mut sluice_gotemplate::Call<'_, '_>,
+    start: i64,
+    stop: i64,
+    step: i64,
 ) -> Result<Vec<i64>, sluice_gotemplate::Error> {
     if step == 0 || (stop < start) != (step < 0) {
         return Ok(Vec::new());

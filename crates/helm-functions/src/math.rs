@@ -20,16 +20,20 @@ pub(crate) fn add(f: &mut Functions) {
         by => Ok(Value::Int64(to_int64(&a[0]).wrapping_rem(by))),
     });
     for name in ["max", "biggest"] {
-        f.add(name, &[ANY], Some(ANY), |_, a| {
-            Ok(Value::Int64(a.iter().map(to_int64).max().unwrap_or(0)))
-        });
+        f.add(name, &[ANY], Some(ANY), |_, a| Ok(Value::Int64(a.iter().map(to_int64).max().unwrap_or(0))));
     }
     f.add("min", &[ANY], Some(ANY), |_, a| Ok(Value::Int64(a.iter().map(to_int64).min().unwrap_or(0))));
     f.add("maxf", &[ANY], Some(ANY), |_, a| {
-        ok(a[1..].iter().map(to_float).fold(to_float(&a[0]), |m, n| if m.is_nan() || n.is_nan() { f64::NAN } else { m.max(n) }))
+        ok(a[1..]
+            .iter()
+            .map(to_float)
+            .fold(to_float(&a[0]), |m, n| if m.is_nan() || n.is_nan() { f64::NAN } else { m.max(n) }))
     });
     f.add("minf", &[ANY], Some(ANY), |_, a| {
-        ok(a[1..].iter().map(to_float).fold(to_float(&a[0]), |m, n| if m.is_nan() || n.is_nan() { f64::NAN } else { m.min(n) }))
+        ok(a[1..]
+            .iter()
+            .map(to_float)
+            .fold(to_float(&a[0]), |m, n| if m.is_nan() || n.is_nan() { f64::NAN } else { m.min(n) }))
     });
     f.add("floor", &[ANY], None, |_, a| ok(to_float(&a[0]).floor()));
     f.add("ceil", &[ANY], None, |_, a| ok(to_float(&a[0]).ceil()));
@@ -45,7 +49,9 @@ pub(crate) fn add(f: &mut Functions) {
         ok(rounded / power)
     });
     f.add("addf", &[], Some(ANY), |_, a| ok(decimal(a, 0.0, |x, y| x.checked_add(y), |x, y| x + y)));
-    f.add("add1f", &[ANY], None, |_, a| ok(decimal(&[a[0].clone(), Value::Float(1.0)], 0.0, |x, y| x.checked_add(y), |x, y| x + y)));
+    f.add("add1f", &[ANY], None, |_, a| {
+        ok(decimal(&[a[0].clone(), Value::Float(1.0)], 0.0, |x, y| x.checked_add(y), |x, y| x + y))
+    });
     f.add("subf", &[ANY], Some(ANY), |_, a| ok(decimal(a, 0.0, |x, y| x.checked_sub(y), |x, y| x - y)));
     f.add("mulf", &[ANY], Some(ANY), |_, a| ok(product(a)));
     f.add("divf", &[ANY], Some(ANY), |_, a| {
@@ -62,9 +68,7 @@ pub(crate) fn add(f: &mut Functions) {
     f.add("int", &[ANY], None, |_, a| Ok(Value::Int(to_int64(&a[0]))));
     f.add("int64", &[ANY], None, |_, a| Ok(Value::Int64(to_int64(&a[0]))));
     f.add("float64", &[ANY], None, |_, a| ok(to_float(&a[0])));
-    f.add("atoi", &[Param::String], None, |_, a| {
-        Ok(Value::Int(text(&a[0]).parse::<i64>().unwrap_or(0)))
-    });
+    f.add("atoi", &[Param::String], None, |_, a| Ok(Value::Int(text(&a[0]).parse::<i64>().unwrap_or(0))));
     f.add("toDecimal", &[ANY], None, |_, a| {
         let shown = sluice_gotemplate::sprint(&a[..1]);
         Ok(Value::Int64(i64::from_str_radix(&shown, 8).unwrap_or(0)))
@@ -96,9 +100,7 @@ fn back((digits, scale): (i128, u32)) -> f64 {
 }
 
 /// Sums without binary rounding, if the digits fit.
-fn decimal(
-    values: &[Value], start: f64, exact: fn(i128, i128) -> Option<i128>, rough: fn(f64, f64) -> f64,
-) -> f64 {
+fn decimal(values: &[Value], start: f64, exact: fn(i128, i128) -> Option<i128>, rough: fn(f64, f64) -> f64) -> f64 {
     let mut numbers = values.iter().map(to_float);
     let mut value = numbers.next().unwrap_or(start);
     let mut precise = parts(value);

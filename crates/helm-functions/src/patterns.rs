@@ -145,8 +145,9 @@ pub(crate) fn add(f: &mut Functions) {
     });
     each(f, ["regexFindAll", "mustRegexFindAll"], &[STR, STR, INT], |_, regex, a| {
         let whole = text(&a[1]);
-        let found: Vec<_> = regex.find_iter(&whole).take(limited(int(&a[2]))).map(|m| Value::from(m.as_str())).collect();
-        Ok(Value::strings(found))
+        let found: Vec<_> =
+            regex.find_iter(&whole).take(limited(int(&a[2]))).map(|m| Value::from(m.as_str())).collect();
+        Ok(if found.is_empty() { Value::Nil } else { Value::strings(found) })
     });
     each(f, ["regexReplaceAll", "mustRegexReplaceAll"], &[STR, STR, STR], |call, regex, a| {
         let (whole, replacement) = (text(&a[1]), text(&a[2]));
@@ -171,7 +172,12 @@ pub(crate) fn add(f: &mut Functions) {
     });
 }
 
-fn replace(call: &mut Call<'_, '_>, regex: &Regex, whole: &str, write: impl Fn(&regex::Captures<'_>, &mut String)) -> Outcome {
+fn replace(
+    call: &mut Call<'_, '_>,
+    regex: &Regex,
+    whole: &str,
+    write: impl Fn(&regex::Captures<'_>, &mut String),
+) -> Outcome {
     let mut out = String::new();
     let mut last = 0;
     for captures in regex.captures_iter(whole) {

@@ -14,7 +14,7 @@ pub(crate) fn add(f: &mut Functions) {
     f.add("kindOf", &[ANY], None, |_, a| ok(a[0].kind_name()));
     f.add("kindIs", &[STR, ANY], None, |_, a| ok(text(&a[0]) == a[1].kind_name()));
     f.add("deepEqual", &[ANY, ANY], None, |_, a| ok(deep_equal(&a[0], &a[1])));
-    f.add("fail", &[STR], None, |_, a| -> Outcome { fail(text(&a[0])) });
+    f.add("fail", &[STR], None, |_, a| required(&a[0]));
     f.add("required", &[STR, ANY], None, |_, a| match &a[1] {
         Value::String(text) if text.is_empty() => required(&a[0]),
         Value::Nil => required(&a[0]),

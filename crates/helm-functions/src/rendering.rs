@@ -57,8 +57,6 @@ fn tpl(call: &mut Call<'_, '_>, template: &str, data: Value) -> Outcome {
     let set = Arc::new(set);
     match call.execute(&set, &name, data) {
         Ok(out) => Ok(Value::from(String::from_utf8_lossy(&out).replace("<no value>", ""))),
-        Err(error) => {
-            Err(Error::wrap(format!("error during tpl function execution for {}: ", quote(template)), error))
-        }
+        Err(error) => Err(Error::wrap(format!("error during tpl function execution for {}: ", quote(template)), error)),
     }
 }

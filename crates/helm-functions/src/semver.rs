@@ -49,7 +49,8 @@ impl Object for Semver {
     fn call(&self, _: &mut Call<'_, '_>, name: &str, args: &[Value]) -> Result<Value, Error> {
         let version = &self.0;
         let shown = version.to_string();
-        let core: Vec<u64> = shown.split(['-', '+']).next().unwrap_or("").split('.').map(|n| n.parse().unwrap_or(0)).collect();
+        let core: Vec<u64> =
+            shown.split(['-', '+']).next().unwrap_or("").split('.').map(|n| n.parse().unwrap_or(0)).collect();
         let number = |at: usize| Ok(Value::Uint64(core.get(at).copied().unwrap_or(0)));
         let new = |version: Version| Ok(Value::Object(Arc::new(Semver(version))));
         let order = || match args.first() {

@@ -101,9 +101,7 @@ pub(crate) fn add(f: &mut Functions) {
     });
     f.add("splitList", &[STR, STR], None, |_, a| Ok(Value::strings(split(&text(&a[0]), &text(&a[1]), -1))));
     f.add("split", &[STR, STR], None, |_, a| Ok(numbered(split(&text(&a[0]), &text(&a[1]), -1))));
-    f.add("splitn", &[STR, INT, STR], None, |_, a| {
-        Ok(numbered(split(&text(&a[0]), &text(&a[2]), int(&a[1]))))
-    });
+    f.add("splitn", &[STR, INT, STR], None, |_, a| Ok(numbered(split(&text(&a[0]), &text(&a[2]), int(&a[1])))));
     f.add("ellipsis", &[INT, STR], None, |_, a| abbreviate(0, int(&a[0]), &a[1]));
     f.add("hello", &[], None, |_, _| ok("Hello!"));
 }
@@ -198,7 +196,10 @@ fn substr(start: i64, end: i64, value: &Value) -> Outcome {
     let length = value.bytes().map_or(0, <[u8]>::len) as i64;
     let slice = |from: i64, to: i64| {
         if to < 0 || to > length {
-            return fail(format!("runtime error: slice bounds out of range [:{to}]{}", if to > length { format!(" with length {length}") } else { String::new() }));
+            return fail(format!(
+                "runtime error: slice bounds out of range [:{to}]{}",
+                if to > length { format!(" with length {length}") } else { String::new() }
+            ));
         }
         if from < 0 {
             return fail(format!("runtime error: slice bounds out of range [{from}:]"));

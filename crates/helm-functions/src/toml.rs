@@ -102,8 +102,11 @@ fn inline(value: &Value, depth: usize) -> Result<String, Error> {
             format!("[{}]", items?.join(", "))
         }
         Value::Map(map) => {
-            let entries: Result<Vec<_>, Error> =
-                map.snapshot().iter().map(|(name, v)| Ok(format!("{} = {}", key(name), inline(v, depth + 1)?))).collect();
+            let entries: Result<Vec<_>, Error> = map
+                .snapshot()
+                .iter()
+                .map(|(name, v)| Ok(format!("{} = {}", key(name), inline(v, depth + 1)?)))
+                .collect();
             format!("{{{}}}", entries?.join(", "))
         }
         Value::Time(time) => crate::dates::rfc3339(time),

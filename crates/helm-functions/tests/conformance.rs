@@ -13,11 +13,11 @@ const HELPERS: &str = "specimen/templates/_helpers.tpl";
 fn render(case: &Json) -> Result<String, String> {
     let functions = functions(&Options::default());
     let mut set = Set::new("gotpl");
+    let template = case["template"].as_str().unwrap();
+    set.parse(FILE, template, &functions).map_err(|error| parse_error(FILE, &error))?;
     if let Some(helpers) = case["helpers"].as_str() {
         set.parse(HELPERS, helpers, &functions).map_err(|error| parse_error(HELPERS, &error))?;
     }
-    let template = case["template"].as_str().unwrap();
-    set.parse(FILE, template, &functions).map_err(|error| parse_error(FILE, &error))?;
     let values = match case["valuesText"].as_str() {
         Some(text) => {
             let parsed = sluice_yaml::parse(text, sluice_yaml::Dialect::V2);
@@ -25,6 +25,8 @@ fn render(case: &Json) -> Result<String, String> {
         }
         None => case["values"].clone(),
     };
+    let mut values = values;
+    drop_nulls(&mut values);
     let values = match Value::from_json(&values) {
         Value::Map(map) => Value::Map(map.with_kind(MapKind::Values)),
         _ => Value::Map(sluice_gotemplate::Map::new(MapKind::Values, Default::default())),
@@ -63,6 +65,14 @@ fn render(case: &Json) -> Result<String, String> {
     Ok(text.replace("<no value>", ""))
 }
 
+/// Helm drops keys without a value from a chart's values.
+fn drop_nulls(value: &mut Json) {
+    if let Json::Object(map) = value {
+        map.retain(|_, item| !item.is_null());
+        map.values_mut().for_each(drop_nulls);
+    }
+}
+
 #[test]
 fn functions_give_what_helm_gave() {
     let Some(suite) = sluice_testing::suite("helm-functions") else { return };
@@ -82,11 +92,15 @@ fn functions_give_what_helm_gave() {
             },
             (found, wanted) => found == wanted,
         };
-        let outcome = if same { Ok(()) } else { Err(format!("template {}\n wanted {wanted:?}\n found  {found:?}", case["template"])) };
+        let outcome = if same {
+            Ok(())
+        } else {
+            Err(format!("template {}\n wanted {wanted:?}\n found  {found:?}", case["template"]))
+        };
         (id, outcome)
     });
     suite.report(FLOOR, outcomes.collect::<Vec<_>>());
 }
 
 /// The count reached; it only rises.
-const FLOOR: usize = 0;
+const FLOOR: usize = 2255;

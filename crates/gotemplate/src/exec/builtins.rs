@@ -97,7 +97,9 @@ impl Builtin {
                 let format = values[0].bytes().unwrap_or_default();
                 let limit = call.limits().value_size;
                 let text = crate::format::sprintf_bytes(format, &values[1..], limit);
-                Value::from(text.ok_or_else(|| Error::new(format!("printf makes too much text (limit: value_size {limit})")))?)
+                Value::from(
+                    text.ok_or_else(|| Error::new(format!("printf makes too much text (limit: value_size {limit})")))?,
+                )
             }
             B::Html => Value::from(html(&joined(&args))),
             B::Js => Value::from(js(&joined(&args))),
@@ -150,7 +152,7 @@ fn index_argument(index: &Value, length: usize) -> Result<usize, Error> {
 
 fn index(args: &[Typed]) -> Result<Typed, Error> {
     let mut item = args[0].clone();
-    if item.value.is_nil() && !item.interface {
+    if item.value.is_nil() {
         return Err(Error::new("index of untyped nil"));
     }
     for step in &args[1..] {
@@ -167,9 +169,9 @@ fn index(args: &[Typed]) -> Result<Typed, Error> {
             Value::Map(map) => {
                 let text = match key {
                     Value::Nil => return Err(Error::new("value is nil; should be of type string")),
-                    _ => key.text().ok_or_else(|| {
-                        Error::new(format!("value has type {}; should be string", key.type_name()))
-                    })?,
+                    _ => key
+                        .text()
+                        .ok_or_else(|| Error::new(format!("value has type {}; should be string", key.type_name())))?,
                 };
                 let wrap = map.kind != crate::MapKind::Strings;
                 let value = match map.get(&text) {
@@ -179,9 +181,9 @@ fn index(args: &[Typed]) -> Result<Typed, Error> {
                 Typed { value, interface: wrap }
             }
             Value::Object(object) if object.is_map() => {
-                let text = key.text().ok_or_else(|| {
-                    Error::new(format!("value has type {}; should be string", key.type_name()))
-                })?;
+                let text = key
+                    .text()
+                    .ok_or_else(|| Error::new(format!("value has type {}; should be string", key.type_name())))?;
                 Typed::interface(object.field(&text).unwrap_or_default())
             }
             Value::Object(object) if object.entries().is_some() => {
@@ -241,7 +243,9 @@ fn slice(args: &[Typed]) -> Result<Value, Error> {
         return Err(Error::new(format!("invalid slice index: {to} > {cap}")));
     }
     Ok(match item {
-        Value::List(list) => Value::List(List { elem: list.elem, items: std::sync::Arc::new(list.items[from..to].to_vec()) }),
+        Value::List(list) => {
+            Value::List(List { elem: list.elem, items: std::sync::Arc::new(list.items[from..to].to_vec()) })
+        }
         Value::Bytes(bytes) => Value::Bytes(std::sync::Arc::from(&bytes[from..to])),
         other => Value::from(other.bytes().unwrap_or_default()[from..to].to_vec()),
     })
@@ -324,8 +328,12 @@ pub(crate) fn time_method(value: &Value, name: &str) -> Option<(Signature, TimeM
         (Value::Time(_), "Minute") => |value, _| Ok(Value::Int(i64::from(zoned(value).minute()))),
         (Value::Time(_), "Second") => |value, _| Ok(Value::Int(i64::from(zoned(value).second()))),
         (Value::Time(_), "Nanosecond") => |value, _| Ok(Value::Int(i64::from(zoned(value).subsec_nanosecond()))),
-        (Value::Time(_), "IsZero") => |value, _| Ok(Value::Bool(zoned(value).timestamp().as_second() == -62_135_596_800)),
-        (Value::Time(_), "UTC") => |value, _| Ok(Value::Time(Box::new(zoned(value).with_time_zone(jiff::tz::TimeZone::UTC)))),
+        (Value::Time(_), "IsZero") => {
+            |value, _| Ok(Value::Bool(zoned(value).timestamp().as_second() == -62_135_596_800))
+        }
+        (Value::Time(_), "UTC") => {
+            |value, _| Ok(Value::Time(Box::new(zoned(value).with_time_zone(jiff::tz::TimeZone::UTC))))
+        }
         (Value::Time(_), "String") => |value, _| Ok(Value::from(crate::sprint(std::slice::from_ref(value)))),
         (Value::Time(_), "Format") => {
             return Some((Signature { fixed: &[Param::String], rest: None }, |value, args| {

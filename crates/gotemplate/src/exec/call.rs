@@ -8,7 +8,12 @@ use crate::{Error, Value};
 
 impl<'t> State<'_, 't, '_> {
     pub(crate) fn function(
-        &mut self, dot: &Typed, name: &'t str, place: At<'t>, args: &'t [Expr], last: Option<Typed>,
+        &mut self,
+        dot: &Typed,
+        name: &'t str,
+        place: At<'t>,
+        args: &'t [Expr],
+        last: Option<Typed>,
     ) -> Exec<Typed> {
         let functions = self.run.functions;
         match functions.get(name) {
@@ -34,14 +39,24 @@ impl<'t> State<'_, 't, '_> {
     }
 
     pub(crate) fn arguments(
-        &mut self, dot: &Typed, name: &str, signature: &Signature, args: &'t [Expr], last: Option<Typed>,
+        &mut self,
+        dot: &Typed,
+        name: &str,
+        signature: &Signature,
+        args: &'t [Expr],
+        last: Option<Typed>,
     ) -> Exec<Vec<Value>> {
         let typed = self.typed_arguments(dot, name, signature, args, last)?;
         Ok(typed.into_iter().map(|typed| typed.value).collect())
     }
 
     fn typed_arguments(
-        &mut self, dot: &Typed, name: &str, signature: &Signature, args: &'t [Expr], last: Option<Typed>,
+        &mut self,
+        dot: &Typed,
+        name: &str,
+        signature: &Signature,
+        args: &'t [Expr],
+        last: Option<Typed>,
     ) -> Exec<Vec<Typed>> {
         self.count(name, signature, args, &last)?;
         let mut values = Vec::with_capacity(args.len() + 1);
@@ -59,10 +74,8 @@ impl<'t> State<'_, 't, '_> {
         let wanted = signature.fixed.len();
         if signature.rest.is_some() {
             if given < wanted {
-                return self.error(format!(
-                    "wrong number of args for {name}: want at least {wanted} got {}",
-                    args.len()
-                ));
+                return self
+                    .error(format!("wrong number of args for {name}: want at least {wanted} got {}", args.len()));
             }
         } else if given != wanted {
             return self.error(format!("wrong number of args for {name}: want {wanted} got {given}"));
@@ -71,7 +84,13 @@ impl<'t> State<'_, 't, '_> {
     }
 
     fn builtin(
-        &mut self, dot: &Typed, name: &str, builtin: Builtin, place: At<'t>, args: &'t [Expr], last: Option<Typed>,
+        &mut self,
+        dot: &Typed,
+        name: &str,
+        builtin: Builtin,
+        place: At<'t>,
+        args: &'t [Expr],
+        last: Option<Typed>,
     ) -> Exec<Typed> {
         let signature = builtin.signature();
         let stop = match builtin {

@@ -53,7 +53,7 @@ pub(super) fn eq(first: &Value, others: &[&Value]) -> Result<bool, Error> {
 fn comparable(value: &Value) -> Result<(), Error> {
     match value {
         Value::List(_) | Value::Map(_) | Value::Bytes(_) => {
-            let shown = crate::format::display(value);
+            let shown = crate::format::sprintf_bytes(b"%s", std::slice::from_ref(value), 1 << 20).unwrap_or_default();
             Err(Error::new(format!("non-comparable type {}: {}", String::from_utf8_lossy(&shown), value.type_name())))
         }
         _ => Ok(()),

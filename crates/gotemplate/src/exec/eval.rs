@@ -84,7 +84,7 @@ impl<'t> State<'_, 't, '_> {
     }
 
     fn constant(&self, number: &Number) -> Exec<Value> {
-        let hex = number.text.len() > 2 && number.text[..2].eq_ignore_ascii_case("0x");
+        let hex = number.text.get(..2).is_some_and(|start| start.eq_ignore_ascii_case("0x"));
         if let Some(float) = number.float
             && !number.character
             && (!hex || number.text.contains(['p', 'P']))
@@ -99,7 +99,12 @@ impl<'t> State<'_, 't, '_> {
     }
 
     fn variable(
-        &mut self, dot: &Typed, node: &'t Expr, names: &'t [String], args: &'t [Expr], last: Option<Typed>,
+        &mut self,
+        dot: &Typed,
+        node: &'t Expr,
+        names: &'t [String],
+        args: &'t [Expr],
+        last: Option<Typed>,
     ) -> Exec<Typed> {
         self.at = At::Expr(node);
         let value = self.var(&names[0])?;
@@ -123,7 +128,12 @@ impl<'t> State<'_, 't, '_> {
     }
 
     fn chain(
-        &mut self, dot: &Typed, receiver: Typed, node: &'t Expr, names: &'t [String], args: &'t [Expr],
+        &mut self,
+        dot: &Typed,
+        receiver: Typed,
+        node: &'t Expr,
+        names: &'t [String],
+        args: &'t [Expr],
         last: Option<Typed>,
     ) -> Exec<Typed> {
         let mut value = receiver;
@@ -135,7 +145,13 @@ impl<'t> State<'_, 't, '_> {
     }
 
     fn field(
-        &mut self, dot: &Typed, name: &'t str, node: &'t Expr, args: &'t [Expr], last: Option<Typed>, receiver: Typed,
+        &mut self,
+        dot: &Typed,
+        name: &'t str,
+        node: &'t Expr,
+        args: &'t [Expr],
+        last: Option<Typed>,
+        receiver: Typed,
     ) -> Exec<Typed> {
         let has_args = !args.is_empty() || last.is_some();
         match &receiver.value {
@@ -259,7 +275,7 @@ impl<'t> State<'_, 't, '_> {
         if fits {
             return Ok(value);
         }
-        let found = if value.value.is_nil() { "interface {}" } else { value.static_type() };
+        let found = if value.value.is_nil() { "interface {}" } else { value.value.type_name() };
         self.error(format!("wrong type for value; expected {}; got {found}", param.name()))
     }
 }

@@ -115,7 +115,11 @@ impl<'t> State<'_, 't, '_> {
                     turn!(Value::from(key), Typed { value: item, interface: wrap });
                 }
             }
-            Value::Int(_) | Value::Int64(_) | Value::Int32(_) | Value::Uint64(_) | Value::Uint8(_)
+            Value::Int(_)
+            | Value::Int64(_)
+            | Value::Int32(_)
+            | Value::Uint64(_)
+            | Value::Uint8(_)
             | Value::Duration(_) => {
                 if decl.len() > 1 {
                     let shown = crate::sprint(std::slice::from_ref(&value.value));

@@ -62,7 +62,9 @@ pub(super) fn value(out: &mut Vec<u8>, value: &Value, spec: &Spec, depth: usize)
             _ => integer(out, value, n.unsigned_abs(), *n < 0, spec, depth),
         },
         Value::Time(time) => string(out, value, super::time::full(time).as_bytes(), spec, depth),
-        Value::Object(object) => string(out, value, object.print(spec.plus_v).as_bytes(), &Spec { sharp_v: false, ..spec.clone() }, depth),
+        Value::Object(object) => {
+            string(out, value, object.print(spec.plus_v).as_bytes(), &Spec { sharp_v: false, ..spec.clone() }, depth)
+        }
     }
 }
 
@@ -70,7 +72,7 @@ fn element(out: &mut Vec<u8>, item: &Value, spec: &Spec, depth: usize) {
     match item {
         Value::Nil if spec.sharp_v => out.extend_from_slice(b"interface {}(nil)"),
         // An interface that holds nothing prints so for every verb.
-        Value::Nil if spec.verb == 'v' => out.extend_from_slice(b"<nil>"),
+        Value::Nil => out.extend_from_slice(b"<nil>"),
         item => value(out, item, spec, depth),
     }
 }
@@ -202,7 +204,8 @@ fn sharp(text: &str, precision: usize) -> String {
         Some(at) => text.split_at(at),
         None => (text, ""),
     };
-    let digits = mantissa.bytes().filter(u8::is_ascii_digit).count() - usize::from(mantissa.trim_start_matches('-').starts_with("0."));
+    let digits = mantissa.bytes().filter(u8::is_ascii_digit).count()
+        - usize::from(mantissa.trim_start_matches('-').starts_with("0."));
     let point = if mantissa.contains('.') { "" } else { "." };
     format!("{mantissa}{point}{}{exponent}", "0".repeat(precision.saturating_sub(digits)))
 }
@@ -219,9 +222,8 @@ fn string(out: &mut Vec<u8>, value: &Value, bytes: &[u8], spec: &Spec, depth: us
         'v' | 's' => pad(out, &cut(bytes), spec, false),
         'q' => {
             let text = cut(bytes);
-            let plain = std::str::from_utf8(&text).is_ok_and(|text| {
-                text.chars().all(|c| c != '`' && c != '\u{feff}' && (c == '\t' || !c.is_control()))
-            });
+            let plain = std::str::from_utf8(&text)
+                .is_ok_and(|text| text.chars().all(|c| c != '`' && c != '\u{feff}' && (c == '\t' || !c.is_control())));
             let quoted = if spec.sharp && plain {
                 format!("`{}`", String::from_utf8_lossy(&text))
             } else {

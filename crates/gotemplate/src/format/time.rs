@@ -42,20 +42,61 @@ pub(crate) fn full(time: &Zoned) -> String {
 }
 
 const MONTHS: [&str; 12] = [
-    "January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November",
+    "January",
+    "February",
+    "March",
+    "April",
+    "May",
+    "June",
+    "July",
+    "August",
+    "September",
+    "October",
+    "November",
     "December",
 ];
 const DAYS: [&str; 7] = ["Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday"];
 
 /// The layout elements, longest first where one starts another.
 const ELEMENTS: &[&str] = &[
-    "January", "Jan", "Monday", "Mon", "MST", "2006", "002", "01", "02", "03", "04", "05", "06", "15", "-07:00:00",
-    "-070000", "-07:00", "-0700", "-07", "Z07:00:00", "Z070000", "Z07:00", "Z0700", "Z07", "PM", "pm", "_2006", "__2",
-    "_2", "1", "2", "3", "4", "5",
+    "January",
+    "Jan",
+    "Monday",
+    "Mon",
+    "MST",
+    "2006",
+    "002",
+    "01",
+    "02",
+    "03",
+    "04",
+    "05",
+    "06",
+    "15",
+    "-07:00:00",
+    "-070000",
+    "-07:00",
+    "-0700",
+    "-07",
+    "Z07:00:00",
+    "Z070000",
+    "Z07:00",
+    "Z0700",
+    "Z07",
+    "PM",
+    "pm",
+    "_2006",
+    "__2",
+    "_2",
+    "1",
+    "2",
+    "3",
+    "4",
+    "5",
 ];
 
 /// Formats a time by a Go layout.
-pub(crate) fn layout(time: &Zoned, layout: &str) -> String {
+pub fn layout(time: &Zoned, layout: &str) -> String {
     let mut out = String::new();
     let mut rest = layout;
     'next: while let Some(c) = rest.chars().next() {

@@ -184,8 +184,5 @@ impl Parser<'_> {
 }
 
 fn is_constant(kind: &ExprKind) -> bool {
-    matches!(
-        kind,
-        ExprKind::Bool(_) | ExprKind::Dot | ExprKind::Nil | ExprKind::Number(_) | ExprKind::String { .. }
-    )
+    matches!(kind, ExprKind::Bool(_) | ExprKind::Dot | ExprKind::Nil | ExprKind::Number(_) | ExprKind::String { .. })
 }
