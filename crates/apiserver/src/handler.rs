@@ -335,6 +335,8 @@ fn resource(
     answer.run(identity, bytes, warnings)
 }
 
+const DELETE_OPTIONS: &str = "io.k8s.apimachinery.pkg.apis.meta.v1.DeleteOptions";
+
 /// What all verbs need.
 struct Answer<'a> {
     core: &'a Arc<Core>,
@@ -502,10 +504,16 @@ impl Answer<'_> {
             let envelope = protobuf::open(bytes)?;
             let (group, version) = envelope.api_version.split_once('/').unwrap_or(("", &envelope.api_version));
             let gvk = sluice_object::GroupVersionKind::new(group, version, &envelope.kind);
-            let schema = sluice_object::schema::builtin().schema(&gvk).ok_or_else(|| {
+            let builtin = sluice_object::schema::builtin();
+            let node = match envelope.kind.as_str() {
+                // Every group has them, so that no group owns them.
+                "DeleteOptions" => builtin.definition(DELETE_OPTIONS).map(|it| it.node()),
+                _ => builtin.node(&gvk),
+            };
+            let node = node.ok_or_else(|| {
                 format!("no kind \"{}\" is registered for version \"{}\"", gvk.kind, envelope.api_version)
             })?;
-            let mut value = protobuf::decode(envelope.raw, schema.root(), depth)?;
+            let mut value = protobuf::decode(envelope.raw, node, depth)?;
             value["apiVersion"] = envelope.api_version.as_str().into();
             value["kind"] = envelope.kind.as_str().into();
             Ok::<_, String>(bodies::Body { value, duplicates: Vec::new() })

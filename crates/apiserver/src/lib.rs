@@ -52,6 +52,7 @@ mod reviews;
 mod server;
 mod services;
 mod simulate;
+mod state;
 pub mod store;
 mod table;
 mod tls;

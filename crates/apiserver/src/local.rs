@@ -52,6 +52,21 @@ impl Local {
         self.core.kinds().of_kind(group, version, kind).cloned().ok_or_else(ApiError::no_such_path)
     }
 
+    /// All objects of the server, in an order in which [`Local::load`] takes them.
+    pub fn dump(&self) -> Vec<Value> {
+        crate::state::dump(&self.core)
+    }
+
+    /// Writes objects as they are, in place of those that are there: uids, times, status and `managedFields` included.
+    /// Lists are taken apart, definitions and namespaces come first, and nothing is asked of admission. The answer is
+    /// how many there were.
+    ///
+    /// # Errors
+    /// For the first object of no served kind or of a wrong form; those before it are there.
+    pub fn load(&self, objects: Vec<Value>) -> Result<usize, ApiError> {
+        crate::state::load(&self.core, objects)
+    }
+
     /// One object.
     pub fn get(&self, kind: &Served, namespace: &str, name: &str) -> Option<Value> {
         rest::get(&self.core, kind, namespace, name).ok().map(|object| kind.value(&object))

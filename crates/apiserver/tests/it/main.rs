@@ -1,5 +1,5 @@
 //! The server over HTTPS: recorded suites, and facts about itself.
-#![allow(missing_docs, clippy::unwrap_used)]
+#![allow(missing_docs, clippy::unwrap_used, clippy::print_stdout)]
 
 mod admission;
 mod client;
@@ -8,3 +8,4 @@ mod facts;
 mod faults;
 mod flux_crds;
 mod ssa;
+mod tools;
