@@ -14,7 +14,7 @@ use crate::lex::{Kind, Lexer, Token};
 use crate::quote::{quote, unquote};
 
 /// Nested parentheses and control structures that one text may have.
-const MAX_NESTING: usize = 1_000;
+const MAX_NESTING: usize = 300;
 
 /// What parsing a text gives: its trees by name, in the order of definition.
 pub(crate) struct Parsed {

@@ -92,13 +92,11 @@ impl Map {
     }
 
     /// The entries, to read. Not to be held while a template runs.
-    #[must_use]
     pub fn read(&self) -> RwLockReadGuard<'_, BTreeMap<String, Value>> {
         self.entries.read().unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 
     /// The entries, to change. Not to be held while a template runs.
-    #[must_use]
     pub fn write(&self) -> RwLockWriteGuard<'_, BTreeMap<String, Value>> {
         self.entries.write().unwrap_or_else(std::sync::PoisonError::into_inner)
     }

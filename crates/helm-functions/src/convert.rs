@@ -118,7 +118,8 @@ pub(crate) fn parse_float(text: &str) -> Option<f64> {
     let lower = text.to_ascii_lowercase();
     let body = lower.trim_start_matches(['+', '-']);
     if matches!(body, "inf" | "infinity" | "nan") || body.starts_with(|c: char| c.is_ascii_digit() || c == '.') {
-        return lower.parse().ok();
+        let named = matches!(body, "inf" | "infinity" | "nan");
+        return lower.parse::<f64>().ok().filter(|number| named || number.is_finite());
     }
     None
 }

@@ -223,7 +223,7 @@ fn parse(layout: &str, value: &str) -> Result<Zoned, String> {
     while !l.is_empty() {
         let Some(element) = ELEMENTS.iter().find(|element| l.starts_with(**element)) else {
             let c = l.chars().next().unwrap_or(' ');
-            if v.chars().next() != Some(c) {
+            if !v.starts_with(c) {
                 return Err(error(format!(
                     " as {}: cannot parse {} as {}",
                     sluice_gotemplate::quote(layout),

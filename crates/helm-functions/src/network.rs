@@ -66,7 +66,7 @@ fn parse(whole: &str) -> Outcome {
             Some(at) => &authority[at + 1..],
             None => authority.find(':').map_or("", |at| &authority[at..]),
         };
-        if !port.is_empty() && !(port.starts_with(':') && port[1..].bytes().all(|b| b.is_ascii_digit())) {
+        if !(port.is_empty() || port.starts_with(':') && port[1..].bytes().all(|b| b.is_ascii_digit())) {
             return bad(format!("invalid port {} after host", quote(port)));
         }
         host = unescape(authority);

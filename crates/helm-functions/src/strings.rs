@@ -154,17 +154,15 @@ fn untitle(value: &str) -> String {
 }
 
 fn swapcase(value: &str) -> String {
-    let mut start = true;
     let mut out = String::new();
     for c in value.chars() {
         out.push(if c.is_uppercase() {
             lower(c)
         } else if c.is_lowercase() {
-            if start { upper(c) } else { upper(c) }
+            upper(c)
         } else {
             c
         });
-        start = c.is_whitespace();
     }
     out
 }

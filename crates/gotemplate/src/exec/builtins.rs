@@ -163,7 +163,7 @@ fn index(args: &[Typed]) -> Result<Typed, Error> {
                 let at = index_argument(key, list.items.len())?;
                 match list.items.get(at) {
                     Some(found) => Typed { value: found.clone(), interface: list.elem == Elem::Any },
-                    None => return Err(Error::new(format!("reflect: slice index out of range"))),
+                    None => return Err(Error::new("reflect: slice index out of range")),
                 }
             }
             Value::Map(map) => {

@@ -175,7 +175,7 @@ fn float(out: &mut Vec<u8>, value: &Value, number: f64, spec: &Spec, depth: usiz
     if spec.sharp && number.is_finite() && verb == 'g' {
         text = sharp(&text, precision.unwrap_or(6));
     }
-    if spec.plus || spec.plus_v && false {
+    if spec.plus {
         if !text.starts_with(['-', '+']) {
             text.insert(0, '+');
         }
