@@ -1,0 +1,236 @@
+//! Rendered texts taken apart into manifests and hooks, in the order they are applied.
+
+use std::collections::BTreeMap;
+use std::sync::LazyLock;
+
+use regex::Regex;
+use serde_json::{Map, Value};
+use sluice_yaml::Dialect;
+
+use crate::Error;
+
+/// One object of the release.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Manifest {
+    /// The path of its template.
+    pub path: String,
+    /// Its text.
+    pub content: String,
+    /// Its kind.
+    pub kind: String,
+}
+
+/// An object that runs beside the release.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Hook {
+    /// Its name.
+    pub name: String,
+    /// Its kind.
+    pub kind: String,
+    /// The path of its template.
+    pub path: String,
+    /// Its text.
+    pub manifest: String,
+    /// When it runs.
+    pub events: Vec<String>,
+    /// Lower ones run first.
+    pub weight: i64,
+    /// When it is deleted.
+    pub delete_policies: Vec<String>,
+    /// When its log is shown.
+    pub output_log_policies: Vec<String>,
+}
+
+impl Hook {
+    /// Whether `helm test` runs it.
+    #[must_use]
+    pub fn is_test(&self) -> bool {
+        self.events.iter().any(|event| event == "test")
+    }
+}
+
+/// Manifests and hooks, as Helm keeps them in a release.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Sorted {
+    pub(crate) manifests: Vec<Manifest>,
+    pub(crate) hooks: Vec<Hook>,
+}
+
+const INSTALL_ORDER: [&str; 38] = [
+    "PriorityClass",
+    "Namespace",
+    "NetworkPolicy",
+    "ResourceQuota",
+    "LimitRange",
+    "PodSecurityPolicy",
+    "PodDisruptionBudget",
+    "ServiceAccount",
+    "Secret",
+    "SecretList",
+    "ConfigMap",
+    "StorageClass",
+    "PersistentVolume",
+    "PersistentVolumeClaim",
+    "CustomResourceDefinition",
+    "ClusterRole",
+    "ClusterRoleList",
+    "ClusterRoleBinding",
+    "ClusterRoleBindingList",
+    "Role",
+    "RoleList",
+    "RoleBinding",
+    "RoleBindingList",
+    "Service",
+    "DaemonSet",
+    "Pod",
+    "ReplicationController",
+    "ReplicaSet",
+    "Deployment",
+    "HorizontalPodAutoscaler",
+    "StatefulSet",
+    "Job",
+    "CronJob",
+    "IngressClass",
+    "Ingress",
+    "APIService",
+    "MutatingWebhookConfiguration",
+    "ValidatingWebhookConfiguration",
+];
+
+/// Where a kind stands when a release is installed: the known ones first, others by name.
+#[must_use]
+pub(crate) fn install_rank(kind: &str) -> (usize, &str) {
+    match INSTALL_ORDER.iter().position(|known| *known == kind) {
+        Some(rank) => (rank, ""),
+        None => (INSTALL_ORDER.len(), kind),
+    }
+}
+
+static SEPARATOR: LazyLock<Regex> =
+    LazyLock::new(|| Regex::new(r"(?:^|[\t\n\f\r ]*\n)---[\t\n\f\r ]*").expect("the expression is valid"));
+
+/// The documents of a rendered text, their texts as they are.
+pub fn split(text: &str) -> impl Iterator<Item = &str> {
+    SEPARATOR.split(text.trim_start()).filter(|part| !part.is_empty()).map(str::trim_start)
+}
+
+/// Takes apart the rendered templates, by path.
+///
+/// # Errors
+/// A text that is no YAML or no object, or too many of them.
+pub(crate) fn sort(files: &BTreeMap<String, String>, most: usize) -> Result<Sorted, Error> {
+    let mut sorted = Sorted::default();
+    for (path, text) in files {
+        let name = path.rsplit('/').next().unwrap_or(path);
+        if name.starts_with('_') || text.trim().is_empty() {
+            continue;
+        }
+        for document in split(text) {
+            let head =
+                Head::read(document).map_err(|why| Error::Render(format!("YAML parse error on {path}: {why}")))?;
+            head.place(path, document, &mut sorted);
+            if sorted.manifests.len() + sorted.hooks.len() > most {
+                return Err(Error::Limit(format!("the chart makes more than {most} objects (limit objects)")));
+            }
+        }
+    }
+    sorted.manifests.sort_by(|a, b| install_rank(&a.kind).cmp(&install_rank(&b.kind)));
+    sorted.hooks.sort_by(|a, b| install_rank(&a.kind).cmp(&install_rank(&b.kind)));
+    Ok(sorted)
+}
+
+/// What Helm reads of a manifest.
+struct Head {
+    kind: String,
+    name: String,
+    annotations: Map<String, Value>,
+}
+
+impl Head {
+    fn read(document: &str) -> Result<Self, String> {
+        let value = sluice_yaml::parse(document, Dialect::V2).map_err(|error| crate::values::yaml_error(&error))?;
+        let failed = |what: &str, target: &str| {
+            format!("error unmarshaling JSON: while decoding JSON: json: cannot unmarshal {what} into Go {target}")
+        };
+        let name_of = |value: &Value| match value {
+            Value::Array(_) => "array",
+            Value::Bool(_) => "bool",
+            Value::Number(_) => "number",
+            Value::String(_) => "string",
+            Value::Object(_) => "object",
+            Value::Null => "null",
+        };
+        let map = match value {
+            Value::Null => Map::new(),
+            Value::Object(map) => map,
+            other => return Err(failed(name_of(&other), "value of type util.SimpleHead")),
+        };
+        let text = |value: Option<&Value>, field: &str| match value {
+            None | Some(Value::Null) => Ok(String::new()),
+            Some(Value::String(text)) => Ok(text.clone()),
+            Some(Value::Object(_) | Value::Array(_)) => {
+                Err(failed(value.map_or("null", name_of), &format!("struct field SimpleHead.{field} of type string")))
+            }
+            Some(other) => Ok(other.to_string()),
+        };
+        text(map.get("apiVersion"), "apiVersion")?;
+        let kind = text(map.get("kind"), "kind")?;
+        let empty = Map::new();
+        let metadata = match map.get("metadata") {
+            None | Some(Value::Null) => &empty,
+            Some(Value::Object(metadata)) => metadata,
+            Some(other) => return Err(failed(name_of(other), "struct field SimpleHead.metadata")),
+        };
+        let name = text(metadata.get("name"), "metadata.name")?;
+        let annotations = match metadata.get("annotations") {
+            None | Some(Value::Null) => Map::new(),
+            Some(Value::Object(found)) => {
+                let mut annotations = Map::new();
+                for (key, value) in found {
+                    annotations.insert(key.clone(), Value::from(text(Some(value), "metadata.annotations")?));
+                }
+                annotations
+            }
+            Some(other) => return Err(failed(name_of(other), "struct field SimpleHead.metadata.annotations")),
+        };
+        Ok(Self { kind, name, annotations })
+    }
+
+    fn annotation(&self, name: &str) -> Option<&str> {
+        self.annotations.get(name).and_then(Value::as_str)
+    }
+
+    fn words(&self, annotation: &str) -> Vec<String> {
+        let words = self.annotation(annotation).map(|text| text.split(',').map(|it| it.trim().to_lowercase()));
+        words.into_iter().flatten().collect()
+    }
+
+    fn place(self, path: &str, document: &str, sorted: &mut Sorted) {
+        if self.annotation("helm.sh/hook").is_none() {
+            sorted.manifests.push(Manifest { path: path.to_owned(), content: document.to_owned(), kind: self.kind });
+            return;
+        }
+        let mut events = Vec::new();
+        for event in self.words("helm.sh/hook") {
+            match event.as_str() {
+                "test-success" => events.push("test".into()),
+                "test" | "pre-install" | "post-install" | "pre-delete" | "post-delete" | "pre-upgrade"
+                | "post-upgrade" | "pre-rollback" | "post-rollback" => events.push(event),
+                other => {
+                    tracing::info!(path, hook = other, "skipping an unknown hook");
+                    return;
+                }
+            }
+        }
+        sorted.hooks.push(Hook {
+            weight: self.annotation("helm.sh/hook-weight").and_then(|text| text.parse().ok()).unwrap_or(0),
+            delete_policies: self.words("helm.sh/hook-delete-policy"),
+            output_log_policies: self.words("helm.sh/hook-output-log-policy"),
+            path: path.to_owned(),
+            manifest: document.to_owned(),
+            events,
+            name: self.name,
+            kind: self.kind,
+        });
+    }
+}

@@ -1,0 +1,117 @@
+//! conformance/helm-charts: rendered in this process, compared by value, equal bytes counted.
+
+use std::cell::Cell;
+use std::fs;
+use std::path::Path;
+
+use serde_json::Value;
+use sluice_helm::values::ValueFlags;
+use sluice_helm::{Capabilities, Chart, KubeVersion, Limits, Release, RenderOptions, render};
+use sluice_yaml::{Dialect, Limits as YamlLimits, parse_all};
+
+#[test]
+fn charts_render_as_with_helm() {
+    let Some(suite) = sluice_testing::suite("helm-charts") else { return };
+    let dir = suite.dir().to_owned();
+    let mut names: Vec<String> =
+        fs::read_dir(dir.join("cases")).unwrap().map(|it| it.unwrap().file_name().into_string().unwrap()).collect();
+    names.sort();
+    let (equal, good) = (Cell::new(0), Cell::new(0));
+    let outcomes = names.into_iter().map(|name| {
+        let outcome = case(&dir, &name, &equal, &good);
+        (name, outcome)
+    });
+    suite.report(FLOOR, outcomes);
+    println!("helm-charts, equal bytes: {}/{}", equal.get(), good.get());
+    assert!(equal.get() >= EQUAL, "{} outputs equal Helm's byte for byte, {EQUAL} did before", equal.get());
+}
+
+const FLOOR: usize = 737;
+const EQUAL: usize = 0;
+
+fn case(dir: &Path, name: &str, equal: &Cell<usize>, good: &Cell<usize>) -> Result<(), String> {
+    let folder = dir.join("cases").join(name);
+    let case: Value = serde_json::from_str(&fs::read_to_string(folder.join("case.json")).unwrap()).unwrap();
+    let rendered = template(dir, &folder, &case);
+    let Ok(expected) = fs::read_to_string(folder.join("expected.yaml")) else {
+        return match rendered {
+            Ok(_) => Err("renders, but Helm fails".into()),
+            Err(_) => Ok(()),
+        };
+    };
+    good.set(good.get() + 1);
+    let actual = rendered?;
+    if actual == expected {
+        equal.set(equal.get() + 1);
+        return Ok(());
+    }
+    let read = |text: &str| parse_all(text, Dialect::V2, &YamlLimits::default()).map_err(|e| e.to_string());
+    let (a, b) = (read(&expected)?, read(&actual)?);
+    for (one, other) in a.iter().zip(&b) {
+        if one.value != other.value {
+            return Err(format!("document at line {} differs: {}", one.line, first_difference(&expected, &actual)));
+        }
+    }
+    if a.len() == b.len() { Ok(()) } else { Err(format!("{} documents, expected {}", b.len(), a.len())) }
+}
+
+fn first_difference(expected: &str, actual: &str) -> String {
+    let pair = expected.lines().zip(actual.lines()).enumerate().find(|(_, (a, b))| a != b);
+    pair.map_or_else(|| "at the end".into(), |(at, (a, b))| format!("line {}: expected {a:?}, got {b:?}", at + 1))
+}
+
+fn template(dir: &Path, folder: &Path, case: &Value) -> Result<String, String> {
+    let text = |name: &str| case[name].as_str().unwrap_or_default().to_owned();
+    let list = |name: &str| {
+        let items = case[name].as_array().cloned().unwrap_or_default();
+        items.into_iter().map(|it| it.as_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    let mut values = ValueFlags::default();
+    for file in list("valuesFiles") {
+        values.files.push(folder.join(file).display().to_string());
+    }
+    let mut capabilities = Capabilities::default();
+    let (mut crds, mut upgrade, mut no_hooks, mut skip_tests, mut skip_schema) = (false, false, false, false, false);
+    let mut show = Vec::new();
+    let relative = format!("cases/{}", folder.file_name().unwrap().to_str().unwrap());
+    let mut flags = list("flags").into_iter().map(|it| it.replace("{case}", &relative));
+    while let Some(flag) = flags.next() {
+        let (name, given) = match flag.split_once('=') {
+            Some((name, value)) if flag.starts_with("--") => (name.to_owned(), Some(value.to_owned())),
+            _ => (flag.clone(), None),
+        };
+        let mut value = || given.clone().unwrap_or_else(|| flags.next().unwrap());
+        match name.as_str() {
+            "--set" => values.set.push(value()),
+            "--set-string" => values.string.push(value()),
+            "--set-json" => values.json.push(value()),
+            "--set-file" => values.file.push(value()),
+            "--set-literal" => values.literal.push(value()),
+            "--kube-version" => capabilities.kube_version = KubeVersion::parse(&value())?,
+            "--api-versions" | "-a" => capabilities.api_versions.extend(value().split(',').map(str::to_owned)),
+            "--show-only" | "-s" => show.push(value()),
+            "--include-crds" => crds = true,
+            "--is-upgrade" => upgrade = true,
+            "--no-hooks" => no_hooks = true,
+            "--skip-tests" => skip_tests = true,
+            "--skip-schema-validation" => skip_schema = true,
+            "--skip-crds" => {}
+            other => return Err(format!("flag {other}")),
+        }
+    }
+    let read = |path: &str| fs::read(dir.join(path)).map_err(|e| e.to_string());
+    let path = dir.join(text("chart"));
+    let limits = Limits::default();
+    let chart = if path.is_dir() {
+        let tree = sluice_tree::disk::read(&path, &sluice_tree::Limits::default()).map_err(|e| e.to_string())?;
+        Chart::load(&tree, &limits)
+    } else {
+        Chart::from_archive(&fs::read(&path).map_err(|e| e.to_string())?, &limits)
+    };
+    let chart = chart.map_err(|e| e.to_string())?;
+    let release = Release { name: text("release"), namespace: text("namespace"), revision: 1, is_upgrade: upgrade };
+    let options =
+        RenderOptions { release, capabilities, lookup: None, skip_schema, sub_notes: false, post_render: None, limits };
+    let rendered = render(&chart, &values.merge(&read)?, &options).map_err(|e| e.to_string())?;
+    Ok(rendered.template_output(crds, no_hooks, skip_tests))
+}

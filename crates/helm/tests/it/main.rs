@@ -1,0 +1,4 @@
+//! Charts rendered as Helm renders them.
+
+mod charts;
+mod hostile;
