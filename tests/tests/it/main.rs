@@ -5,6 +5,7 @@ mod bad_input;
 mod faults;
 mod guard;
 mod kubectl;
+mod ownership;
 mod requests;
 mod tenancy;
 mod tour;
