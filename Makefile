@@ -14,7 +14,7 @@ FUZZ_SECONDS ?= 60
 SLUICE = cargo run --release $(CARGO_FLAGS) -p sluice-cli --bin sluice --
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-tour test e2e bench bench-controllers lint manifests deny fuzz tools
+.PHONY: help demo demo-tour test e2e bench bench-controllers bench-apiserver lint manifests deny fuzz tools
 
 help: ## List these verbs
 	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{ printf "  %-18s %s\n", $$1, $$2 }'
@@ -38,6 +38,9 @@ bench: tools ## Ratios beside kubectl kustomize, from one run
 
 bench-controllers: ## Time, CPU, memory and API requests of the controllers
 	bench/controllers.sh
+
+bench-apiserver: ## Requests a second, watches and memory of the embedded API server
+	bench/apiserver.sh
 
 lint: ## Format and clippy
 	cargo fmt --all --check

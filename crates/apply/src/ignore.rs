@@ -57,7 +57,9 @@ impl IgnoreRules {
         let pointer = |(n, text): (usize, &String)| {
             let pointer: Pointer = text.parse().map_err(|error| format!("paths[{n}]: {error}"))?;
             if pointer.tokens().is_empty() {
-                return Err(format!("paths[{n}]: an empty pointer is the whole object; write for example `/spec/replicas`"));
+                return Err(format!(
+                    "paths[{n}]: an empty pointer is the whole object; write for example `/spec/replicas`"
+                ));
             }
             Ok(pointer)
         };
@@ -278,8 +280,12 @@ mod tests {
 
     #[test]
     fn an_item_of_a_list_is_found_by_its_keys() {
-        let mut live = live(2, "injector", &json!({"f:spec": {"f:template": {"f:spec": {"f:containers": {
-            "k:{\"name\":\"c\"}": {".": {}, "f:image": {}}}}}}}));
+        let mut live = live(
+            2,
+            "injector",
+            &json!({"f:spec": {"f:template": {"f:spec": {"f:containers": {
+            "k:{\"name\":\"c\"}": {".": {}, "f:image": {}}}}}}}),
+        );
         live["spec"]["template"]["spec"]["containers"][0]["image"] = "i:2".into();
         let image = rules(&["/spec/template/spec/containers/0/image"]);
         let container = |payload: Value| payload["spec"]["template"]["spec"]["containers"][0].clone();
@@ -295,7 +301,8 @@ mod tests {
         let rule = rules(&["/spec/replicas", "/metadata/annotations/x~1y"]);
         let strange = live(5, "us", &json!({}));
         assert_eq!(rule.payload(&desired, &strange, "us")["spec"].get("replicas"), None);
-        let mut ours = live(5, "us", &json!({"f:spec": {"f:replicas": {}}, "f:metadata": {"f:annotations": {"f:x/y": {}}}}));
+        let mut ours =
+            live(5, "us", &json!({"f:spec": {"f:replicas": {}}, "f:metadata": {"f:annotations": {"f:x/y": {}}}}));
         ours["metadata"]["annotations"] = json!({"x/y": "1"});
         let payload = rule.payload(&desired, &ours, "us");
         assert_eq!(payload["spec"]["replicas"], 5);

@@ -19,11 +19,18 @@ struct Remembered {
     fingerprint: u64,
     ready: Option<u64>,
     corrected: Vec<Instant>,
+    /// When the change that is to be put right was first seen.
+    noticed: Option<Instant>,
+    /// How often in a row a change followed a correction at once.
+    answers: usize,
     held_until: Option<Instant>,
 }
 
 /// How long corrections of one object count together.
 const FIGHT: Duration = Duration::from_secs(300);
+/// Whoever changes an object this soon after it was put right is a program that answers. A person, or a job that runs
+/// now and then, is put right at once however often.
+const ANSWER: Duration = Duration::from_secs(3);
 
 impl Memory {
     fn lock(&self) -> MutexGuard<'_, HashMap<(GroupKind, Key), Remembered>> {
@@ -59,22 +66,31 @@ impl Memory {
         self.lock().get(object).map_or(0, recent)
     }
 
+    /// Notes that somebody else's change was seen.
+    pub(crate) fn notice(&self, object: &(GroupKind, Key)) {
+        self.lock().entry(object.clone()).or_default().noticed.get_or_insert_with(Instant::now);
+    }
+
     /// Notes that somebody else's change was put right; returns how often within five minutes.
     pub(crate) fn corrected(&self, object: &(GroupKind, Key)) -> usize {
         let mut memory = self.lock();
         let it = memory.entry(object.clone()).or_default();
+        let answered = it.noticed.take().zip(it.corrected.last()).is_some_and(|(seen, last)| seen - *last < ANSWER);
+        it.answers = if answered { it.answers + 1 } else { 0 };
         it.corrected.retain(|when| when.elapsed() < FIGHT);
         it.corrected.push(Instant::now());
         it.corrected.len()
     }
 
-    /// Leaves an object alone for a while, the longer the more often it was `again` put right.
-    pub(crate) fn hold(&self, object: &(GroupKind, Key), again: usize) -> Duration {
+    /// Leaves an object alone for a while if its last corrections were answered at once, `patience` times in a row or
+    /// more; the longer the more often.
+    pub(crate) fn hold(&self, object: &(GroupKind, Key), patience: usize) -> Option<Duration> {
+        let mut memory = self.lock();
+        let it = memory.get_mut(object)?;
+        let again = it.answers.checked_sub(patience)?;
         let wait = Duration::from_secs(5 << again.min(6));
-        if let Some(it) = self.lock().get_mut(object) {
-            it.held_until = Some(Instant::now() + wait);
-        }
-        wait
+        it.held_until = Some(Instant::now() + wait);
+        Some(wait)
     }
 
     /// How long an object is still left alone.
@@ -109,4 +125,27 @@ pub(crate) fn digest(desired: &Value, user: &str, ignored: &str) -> [u8; 16] {
     }
     let hash = hash.finalize();
     std::array::from_fn(|n| hash[n])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_who_answers_at_once_is_in_a_fight() {
+        let memory = Memory::default();
+        let object = (GroupKind { group: "".into(), kind: "ConfigMap".into() }, Key::new("n", "x"));
+        for n in 0..6 {
+            memory.notice(&object);
+            memory.corrected(&object);
+            assert_eq!(memory.hold(&object, 3).is_some(), n >= 3, "{n}");
+        }
+        // The next change comes a while after the last correction.
+        if let Some(it) = memory.lock().get_mut(&object) {
+            it.corrected = vec![Instant::now().checked_sub(ANSWER * 2).unwrap_or_else(Instant::now)];
+        }
+        memory.notice(&object);
+        assert_eq!(memory.corrected(&object), 2);
+        assert_eq!(memory.hold(&object, 3), None);
+    }
 }

@@ -269,6 +269,9 @@ impl Applier {
             Step::Unchanged => return Ok(Change::of(item.object, Action::Unchanged)),
             Step::Write { correction, take_over, .. } => (correction, take_over),
         };
+        if correction {
+            self.memory.notice(&item.slot);
+        }
         if correction && let Some(held) = self.memory.held(&item.slot) {
             debug!(object = %item.object, ?held, "not put right yet: another writer keeps changing it");
             return Ok(Change::of(item.object, Action::Unchanged));
@@ -318,10 +321,13 @@ impl Applier {
         if times < FIGHT {
             return None;
         }
-        let wait = self.memory.hold(&item.slot, times - FIGHT).as_secs();
+        let wait = match self.memory.hold(&item.slot, FIGHT - 1) {
+            Some(wait) => format!("; the next time waits {} s", wait.as_secs()),
+            None => String::new(),
+        };
         let what = fight::describe(&item.desired, before.as_ref(), &self.manager);
         Some(format!(
-            "{} was changed {times} times within five minutes {what}, and put back each time; the next time waits {wait} s: \
+            "{} was changed {times} times within five minutes {what}, and put back each time{wait}: \
              stop the other writer, or leave the object to it with the annotation `{}: Ignore`",
             item.object, "kustomize.toolkit.fluxcd.io/ssa"
         ))

@@ -1,5 +1,7 @@
 //! Files of other repositories, put into this one (spec/flux/source.md §2 "includes").
 
+use std::collections::HashSet;
+
 use sluice_api::meta::Artifact;
 use sluice_api::source::{GitRepository, GitRepositoryInclude};
 use sluice_artifact::{Digest, Location, Storage};
@@ -13,6 +15,11 @@ use crate::context::Context;
 pub fn artifacts(object: &GitRepository, ctx: &Context) -> Result<Vec<Artifact>, Failure> {
     let namespace = object.metadata.namespace.as_deref().unwrap_or_default();
     let unavailable = |reason, message| Failure { aspect: Aspect::Include, remedy: Remedy::Wait, reason, message };
+    // Each of a cycle would wait for the other, and then hold the other again and again, ever deeper.
+    if let Some(cycle) = cycle(object, ctx) {
+        let message = format!("spec.include: {cycle} is a cycle; remove one of these includes");
+        return Err(unavailable("IncludeCycle", message));
+    }
     let find = |include: &GitRepositoryInclude| {
         let key = Key::new(namespace, &include.repository.name);
         let found = ctx.repositories.get(&key).ok_or_else(|| {
@@ -25,6 +32,27 @@ pub fn artifacts(object: &GitRepository, ctx: &Context) -> Result<Vec<Artifact>,
             .ok_or_else(|| unavailable("NoArtifact", format!("no artifact available for include '{}'", key.name)))
     };
     object.spec.include.iter().map(find).collect()
+}
+
+/// The names of a way by includes from a repository back to itself.
+fn cycle(object: &GitRepository, ctx: &Context) -> Option<String> {
+    let namespace = object.metadata.namespace.as_deref().unwrap_or_default();
+    let own = object.metadata.name.clone().unwrap_or_default();
+    let names = |it: &GitRepository| it.spec.include.iter().map(|it| it.repository.name.clone()).collect::<Vec<_>>();
+    let mut seen = HashSet::new();
+    let mut ways: Vec<Vec<String>> = names(object).into_iter().map(|name| vec![own.clone(), name]).collect();
+    while let Some(way) = ways.pop() {
+        let last = way.last()?;
+        if *last == own {
+            return Some(way.join(" > "));
+        }
+        if !seen.insert(last.clone()) {
+            continue;
+        }
+        let Some(next) = ctx.repositories.get(&Key::new(namespace, last)) else { continue };
+        ways.extend(names(&next).into_iter().map(|name| way.iter().cloned().chain([name]).collect()));
+    }
+    None
 }
 
 /// `tree` with the included files in their places, over what was there. Reads artifacts from storage: not for an
