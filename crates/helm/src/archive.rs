@@ -8,7 +8,7 @@ use crate::load::{Budget, load_files, without_mark};
 use crate::{Chart, Error, File, Limits};
 
 impl Chart {
-    /// Loads a packed chart (`.tgz`). No `.helmignore` applies.
+    /// Loads a packed chart (`.tgz`). No `.helmignore` applies. A link is a file without content, as with Helm.
     ///
     /// # Errors
     /// What is wrong with the archive or the chart, or the limit that was hit.
@@ -45,9 +45,6 @@ pub(crate) fn unpack(bytes: &[u8], budget: &mut Budget<'_>) -> Result<Vec<File>,
         let name = String::from_utf8(raw).map_err(|_| bad(format!("file name {shown:?} is not UTF-8")))?;
         if name.ends_with('/') {
             continue;
-        }
-        if !kind.is_file() && !kind.is_contiguous() {
-            return Err(Error::Symlink(shown));
         }
         let name = inner_path(&name).map_err(bad)?;
         let size = entry.size();

@@ -131,7 +131,11 @@ fn import(chart: &mut Chart, warnings: &mut Warnings) -> Result<(), Error> {
                 warnings.push(format!("ImportValues missing table from chart {}: {child}", want.name));
                 continue;
             };
-            merge_tables(&mut imported, at_path(&parent, found.clone()), warnings);
+            let found = found.clone();
+            if let Some(over) = under(&imported, &parent).cloned() {
+                hide(&mut own, &format!("{}.{child}", want.name), &over);
+            }
+            merge_tables(&mut imported, at_path(&parent, found), warnings);
         }
         want.import_values = done;
     }
@@ -139,6 +143,29 @@ fn import(chart: &mut Chart, warnings: &mut Warnings) -> Result<(), Error> {
     chart.values = std::sync::Arc::new(own);
     chart.metadata.dependencies = Some(wanted);
     Ok(())
+}
+
+fn under<'v>(map: &'v Map<String, Value>, path: &str) -> Option<&'v Map<String, Value>> {
+    if path == "." { Some(map) } else { table(map, path) }
+}
+
+/// Writes the nulls of what was imported before into the table that is imported next, which Helm shares between the
+/// two: the dependency sees them too.
+fn hide(values: &mut Map<String, Value>, path: &str, over: &Map<String, Value>) {
+    let inner = path.split('.').try_fold(values, |map, name| map.get_mut(name).and_then(Value::as_object_mut));
+    if let Some(inner) = inner {
+        nulls(inner, over);
+    }
+}
+
+fn nulls(into: &mut Map<String, Value>, over: &Map<String, Value>) {
+    for (key, value) in over {
+        match (into.get_mut(key), value) {
+            (_, Value::Null) => drop(into.insert(key.clone(), Value::Null)),
+            (Some(Value::Object(into)), Value::Object(over)) => nulls(into, over),
+            _ => {}
+        }
+    }
 }
 
 fn text(value: Option<&Value>) -> String {

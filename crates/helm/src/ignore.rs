@@ -42,7 +42,7 @@ impl Rules {
                 if (rule.must_be_dir && !is_dir) || !rule.matches(path) {
                     return true;
                 }
-            } else if !(rule.must_be_dir && !is_dir) && rule.matches(path) {
+            } else if (is_dir || !rule.must_be_dir) && rule.matches(path) {
                 return true;
             }
         }

@@ -90,7 +90,7 @@ impl Rendered {
     pub fn template_output(&self, include_crds: bool, no_hooks: bool, skip_tests: bool) -> String {
         let mut text = self.manifest(include_crds).trim().to_owned();
         text.push('\n');
-        for hook in self.hooks.iter().filter(|hook| !no_hooks && !(skip_tests && hook.is_test())) {
+        for hook in self.hooks.iter().filter(|hook| !(no_hooks || skip_tests && hook.is_test())) {
             let _ = write!(text, "---\n# Source: {}\n{}\n", hook.path, hook.manifest);
         }
         text

@@ -39,7 +39,13 @@ fn texts(values: &[String]) -> Value {
 
 /// `.Chart`.
 pub(super) fn metadata(chart: &Metadata, is_root: bool) -> Value {
-    let annotations = chart.annotations.iter().flatten().map(|(key, value)| (key.clone(), text(value))).collect();
+    let annotations = match &chart.annotations {
+        None => Value::Object(Arc::new(NoStrings)),
+        Some(given) => {
+            let given = given.iter().map(|(key, value)| (key.clone(), text(value))).collect();
+            Value::Map(Map::new(MapKind::Strings, given))
+        }
+    };
     Value::map([
         ("Name", text(&chart.name)),
         ("Home", text(&chart.home)),
@@ -54,12 +60,54 @@ pub(super) fn metadata(chart: &Metadata, is_root: bool) -> Value {
         ("Tags", text(&chart.tags)),
         ("AppVersion", text(&chart.app_version)),
         ("Deprecated", Value::Bool(chart.deprecated)),
-        ("Annotations", Value::Map(Map::new(MapKind::Strings, annotations))),
+        ("Annotations", annotations),
         ("KubeVersion", text(&chart.kube_version)),
         ("Dependencies", Value::list(chart.dependencies.iter().flatten().map(dependency))),
         ("Type", text(&chart.kind)),
         ("IsRoot", Value::Bool(is_root)),
     ])
+}
+
+/// A nil `map[string]string`: as good as an empty one, but null in JSON.
+#[derive(Debug)]
+struct NoStrings;
+
+impl Object for NoStrings {
+    fn type_name(&self) -> &str {
+        "map[string]string"
+    }
+
+    fn kind(&self) -> &'static str {
+        "map"
+    }
+
+    fn is_map(&self) -> bool {
+        true
+    }
+
+    fn field(&self, _name: &str) -> Option<Value> {
+        Some(text(""))
+    }
+
+    fn truth(&self) -> bool {
+        false
+    }
+
+    fn entries(&self) -> Option<RangeItems> {
+        Some(Vec::new())
+    }
+
+    fn json(&self) -> Json {
+        Json::Null
+    }
+
+    fn print(&self, _plus: bool) -> String {
+        "map[]".into()
+    }
+
+    fn as_any(&self) -> &dyn Any {
+        self
+    }
 }
 
 fn maintainer(it: &Maintainer) -> Value {
@@ -120,7 +168,7 @@ impl Object for Files {
     }
 
     fn field(&self, name: &str) -> Option<Value> {
-        self.get(name).map(|data| Value::Bytes(Arc::from(data)))
+        Some(Value::Bytes(Arc::from(self.get(name).unwrap_or_default())))
     }
 
     fn method(&self, name: &str) -> Option<Signature> {
@@ -151,7 +199,6 @@ impl Object for Files {
                 let by_name = by_name.map(|(name, index)| (name.clone(), *index)).collect();
                 Value::Object(Arc::new(Files { all: self.all.clone(), by_name }))
             }
-            "AsConfig" if self.by_name.is_empty() => text("{}"),
             "AsConfig" => Value::from(self.yaml(|data| String::from_utf8_lossy(data).into_owned())),
             "AsSecrets" => Value::from(self.yaml(|data| STANDARD.encode(data))),
             other => return Err(Error::new(format!("no method {other}"))),

@@ -168,9 +168,7 @@ fn defaults(chart: &Chart, values: &mut Map<String, Value>, prefix: &str, mode: 
                     if copy.is_null() {
                         continue;
                     }
-                    if inner == Mode::Coalesce {
-                        drop_nulls(&mut copy);
-                    }
+                    drop_nulls(&mut copy);
                 }
                 values.insert(key.clone(), copy);
             }
@@ -197,22 +195,16 @@ fn tables(
     mode: Mode,
     warnings: &mut Warnings,
 ) {
-    let nulls: Vec<String> = upper.iter().filter(|(_, v)| v.is_null()).map(|(key, _)| key.clone()).collect();
-    if mode == Mode::Coalesce {
-        upper.retain(|_, value| !value.is_null());
-    }
     for (key, value) in lower {
-        if nulls.contains(&key) {
+        if let Some(Value::Null) = upper.get(&key) {
+            // Only what hides something goes: a null over nothing stays, and so does one over another.
+            if mode == Mode::Coalesce && !value.is_null() {
+                upper.remove(&key);
+            }
             continue;
         }
         match (upper.get_mut(&key), value) {
-            (None, Value::Null) if mode == Mode::Coalesce => {}
-            (None, mut value) => {
-                if mode == Mode::Coalesce {
-                    drop_nulls(&mut value);
-                }
-                upper.insert(key, value);
-            }
+            (None, value) => drop(upper.insert(key, value)),
             (Some(Value::Object(given)), Value::Object(inner)) => {
                 tables(given, inner, &join(prefix, &key), mode, warnings);
             }

@@ -124,9 +124,9 @@ fn templates_that_do_not_end_are_stopped() {
 fn files_outside_the_chart_are_not_there() {
     let text = rendered(&[
         ("Chart.yaml", HEAD),
-        ("templates/a.yaml", r#"a: {{ .Files.Get "../../etc/passwd" | quote }} {{ .Files.Glob "../**" | len }}"#),
+        ("templates/a.yaml", r#"a: [{{ .Files.Get "../../etc/passwd" | quote }}, {{ .Files.Glob "../**" | len }}]"#),
     ]);
-    assert!(text.contains("a: \"\" 0"), "{text}");
+    assert!(text.contains("a: [\"\", 0]"), "{text}");
 }
 
 #[test]
