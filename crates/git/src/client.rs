@@ -31,6 +31,8 @@ pub struct Config {
     pub ssh: SshAlgorithms,
     /// Whether `file` URLs are allowed.
     pub files: bool,
+    /// Whether submodules must be of the host that the repository is of.
+    pub same_host_submodules: bool,
 }
 
 impl Default for Config {
@@ -41,6 +43,7 @@ impl Default for Config {
             listing_window: Duration::from_secs(5),
             ssh: SshAlgorithms::default(),
             files: false,
+            same_host_submodules: false,
         }
     }
 }

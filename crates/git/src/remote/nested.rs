@@ -38,6 +38,10 @@ impl Remote {
                 return Err(failed(Error::Limit { url, what, limit: limit as u64, found: "there are more".into() }));
             }
             let Task { remote, path, commit, level, depth } = &task;
+            if self.shared.config.same_host_submodules && remote.url.host() != self.url.host() {
+                let what = format!("a submodule of another host (`{}`)", remote.url);
+                return Err(failed(Error::Unsupported { url: self.url.to_string(), what }));
+            }
             if level.holds(&remote.url.to_string(), *commit) {
                 let what = format!("a submodule that holds itself (`{}`)", remote.url);
                 return Err(failed(Error::Unsupported { url: self.url.to_string(), what }));
