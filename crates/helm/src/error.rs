@@ -71,9 +71,6 @@ pub enum Error {
     /// A template does not parse or does not execute, or what it makes is no manifest.
     #[error("{0}")]
     Render(String),
-    /// A release record cannot be read or is too large to be written.
-    #[error("{0}")]
-    Record(String),
 }
 
 impl Error {

@@ -1,4 +1,4 @@
-//! The Helm engine: loads charts, merges values, renders templates and reads and writes release records.
+//! The Helm engine: loads charts, merges values and renders templates.
 //!
 //! In: a [`sluice_tree::Tree`] or the bytes of a packaged chart, values, a release's name. Out: manifests, hooks,
 //! notes and CRDs exactly as Helm 4.3 makes them, or an error with Helm's text. Knows no cluster and no network: what
@@ -18,7 +18,6 @@ mod limits;
 mod load;
 mod manifests;
 mod metadata;
-pub mod release;
 mod render;
 mod schema;
 pub mod strvals;
@@ -31,5 +30,5 @@ pub use ignore::IgnoreError;
 pub use limits::Limits;
 pub use manifests::{Hook, Manifest};
 pub use metadata::{Dependency, Invalid, Maintainer, Metadata};
-pub use render::{PostRender, Release, RenderOptions, Rendered, render};
+pub use render::{Release, RenderOptions, Rendered, name_from_template, render};
 pub use sluice_helm_functions::Lookup;

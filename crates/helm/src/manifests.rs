@@ -107,11 +107,11 @@ pub(crate) fn install_rank(kind: &str) -> (usize, &str) {
 }
 
 static SEPARATOR: LazyLock<Regex> =
-    LazyLock::new(|| Regex::new(r"(?:^|[\t\n\f\r ]*\n)---[\t\n\f\r ]*").expect("the expression is valid"));
+    LazyLock::new(|| Regex::new(r"(?m)^---[\t\n\f\r ]*").expect("the expression is valid"));
 
 /// The documents of a rendered text, their texts as they are.
 pub fn split(text: &str) -> impl Iterator<Item = &str> {
-    SEPARATOR.split(text.trim_start()).filter(|part| !part.is_empty()).map(str::trim_start)
+    SEPARATOR.split(text.trim_start()).map(str::trim_start).filter(|part| !part.is_empty())
 }
 
 /// Takes apart the rendered templates, by path.
@@ -232,5 +232,24 @@ impl Head {
             name: self.name,
             kind: self.kind,
         });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::split;
+
+    #[test]
+    fn documents_keep_what_stands_behind_them() {
+        for (text, expected) in [
+            (
+                "a: 1\n  \n---  \n\n  b: 1\n---\nc: |+\n  x\n\n\n---\nd: 1\n",
+                &["a: 1\n  \n", "b: 1\n", "c: |+\n  x\n\n\n", "d: 1\n"][..],
+            ),
+            ("\n\n  a: 1\n--- # c\nb: 1\n---abc: 1\n", &["a: 1\n", "# c\nb: 1\n", "abc: 1\n"]),
+            ("a: |\n  x\n  ---\n  y\n---\n---\n  \n---\n", &["a: |\n  x\n  ---\n  y\n"]),
+        ] {
+            assert_eq!(split(text).collect::<Vec<_>>(), expected, "{text:?}");
+        }
     }
 }

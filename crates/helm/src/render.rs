@@ -5,19 +5,18 @@ mod host;
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
+use std::sync::Arc;
 
 use serde_json::{Map, Value};
-use sluice_helm_functions::Lookup;
+use sluice_gotemplate::{Set, Value as Template, execute, on_large_stack};
+use sluice_helm_functions::{self as functions, Lookup};
 
 use crate::chart::Crd;
 use crate::manifests::{self, Hook, Manifest};
 use crate::values::{Warnings, coalesce};
-use crate::{Capabilities, Chart, Error, Limits, dependencies, schema};
+use crate::{Capabilities, Chart, Error, Limits, dependencies, glob, schema};
 
 pub(crate) use host::to_template_value;
-
-/// Changes the rendered text of all objects before they are taken apart.
-pub type PostRender<'p> = &'p dyn Fn(&str) -> Result<String, String>;
 
 /// `.Release`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -33,7 +32,7 @@ pub struct Release {
 }
 
 /// How to render.
-pub struct RenderOptions<'r> {
+pub struct RenderOptions {
     /// The release.
     pub release: Release,
     /// The cluster.
@@ -44,8 +43,6 @@ pub struct RenderOptions<'r> {
     pub skip_schema: bool,
     /// Whether the notes of dependencies are wanted too.
     pub sub_notes: bool,
-    /// Changes the manifests.
-    pub post_render: Option<PostRender<'r>>,
     /// What it may cost.
     pub limits: Limits,
 }
@@ -97,11 +94,52 @@ impl Rendered {
     }
 }
 
+impl Rendered {
+    /// Of [`Rendered::template_output`], the documents of the templates whose paths in their chart match a pattern.
+    ///
+    /// # Errors
+    /// A pattern that matches none.
+    pub fn show_only(output: &str, patterns: &[String]) -> Result<String, Error> {
+        let documents: Vec<(&str, &str)> = manifests::split(output)
+            .filter_map(|document| {
+                let (_, source) = document.split_once("# Source: ")?;
+                let (_, path) = source.lines().next()?.split_once('/')?;
+                Some((path, document))
+            })
+            .collect();
+        let mut text = String::new();
+        for pattern in patterns {
+            let mut found = documents.iter().filter(|(path, _)| glob::matches(pattern, path)).peekable();
+            if found.peek().is_none() {
+                return Err(Error::Values(format!("could not find template {pattern} in chart")));
+            }
+            for (_, document) in found {
+                let _ = writeln!(text, "---\n{document}");
+            }
+        }
+        Ok(text)
+    }
+}
+
+/// A release's name from a template, which sees nothing but the functions.
+///
+/// # Errors
+/// A template that does not parse or does not execute.
+pub fn name_from_template(template: &str, limits: &Limits) -> Result<String, Error> {
+    const NAME: &str = "name-template";
+    let callable = functions::functions(&functions::Options::default());
+    let mut set = Set::new(NAME);
+    let failed = |why: String| Error::Render(why);
+    set.parse(NAME, template, &callable).map_err(|error| failed(functions::parse_error(NAME, &error)))?;
+    on_large_stack(|| execute(&Arc::new(set), NAME, Template::Nil, &callable, &limits.template))
+        .map_err(|error| failed(functions::explain(NAME, &error)))
+}
+
 /// Renders a chart with the values given over its defaults.
 ///
 /// # Errors
 /// As Helm words them, in the order it finds them; or the limit that was hit.
-pub fn render(chart: &Chart, values: &Map<String, Value>, options: &RenderOptions<'_>) -> Result<Rendered, Error> {
+pub fn render(chart: &Chart, values: &Map<String, Value>, options: &RenderOptions) -> Result<Rendered, Error> {
     if !matches!(chart.metadata.kind.as_str(), "" | "application") {
         return Err(Error::NotInstallable(chart.metadata.kind.clone()));
     }
@@ -122,9 +160,6 @@ pub fn render(chart: &Chart, values: &Map<String, Value>, options: &RenderOption
     }
     let mut files = engine::render(&chart, &values, options)?;
     let notes = take_notes(&chart, &mut files, options.sub_notes);
-    if let Some(post_render) = options.post_render {
-        files = engine::post_render(files, post_render)?;
-    }
     let sorted = manifests::sort(&files, limits.objects)?;
     let crds = chart.crds();
     Ok(Rendered { manifests: sorted.manifests, hooks: sorted.hooks, notes, crds, chart: Some(chart), warnings })
@@ -133,8 +168,9 @@ pub fn render(chart: &Chart, values: &Map<String, Value>, options: &RenderOption
 /// # Errors
 /// A name that no release can have.
 fn check_release_name(name: &str) -> Result<(), Error> {
-    let invalid =
-        |why: &str| Err(Error::Values(format!("release name {} is invalid: {why}", sluice_gotemplate::quote(name))));
+    let invalid = |why: &str| {
+        Err(Error::Values(format!("release name check failed: release name {}: {why}", sluice_gotemplate::quote(name))))
+    };
     let label = |part: &str| {
         let edge = |c: Option<char>| c.is_some_and(|c| c.is_ascii_lowercase() || c.is_ascii_digit());
         edge(part.chars().next())

@@ -8,7 +8,7 @@ use serde_json::Value as Json;
 use sluice_gotemplate::{Map, MapKind, Set, Value, execute, on_large_stack};
 use sluice_helm_functions::{self as functions, Functions};
 
-use super::{PostRender, RenderOptions, host};
+use super::{RenderOptions, host};
 use crate::{Chart, Error};
 
 /// A template and what it sees.
@@ -26,7 +26,7 @@ static FUNCTIONS: LazyLock<Functions> = LazyLock::new(|| functions::functions(&f
 pub(super) fn render(
     chart: &Chart,
     values: &serde_json::Map<String, Json>,
-    options: &RenderOptions<'_>,
+    options: &RenderOptions,
 ) -> Result<BTreeMap<String, String>, Error> {
     let release = &options.release;
     let release = Value::map([
@@ -142,13 +142,4 @@ fn parsed(chart: &Chart, found: &[Renderable<'_>]) -> Result<Arc<Set>, Error> {
     let set = Arc::new(set);
     lock().insert(key, set.clone());
     Ok(set)
-}
-
-/// Hands every document to a post renderer, marked with its file, and files what comes back.
-pub(super) fn post_render(
-    files: BTreeMap<String, String>,
-    post_render: PostRender<'_>,
-) -> Result<BTreeMap<String, String>, Error> {
-    let _ = &post_render;
-    Ok(files)
 }

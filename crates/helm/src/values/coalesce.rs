@@ -204,7 +204,13 @@ fn tables(
             continue;
         }
         match (upper.get_mut(&key), value) {
-            (None, value) => drop(upper.insert(key, value)),
+            (None, Value::Null) if mode == Mode::Coalesce => {}
+            (None, mut value) => {
+                if mode == Mode::Coalesce {
+                    drop_nulls(&mut value);
+                }
+                upper.insert(key, value);
+            }
             (Some(Value::Object(given)), Value::Object(inner)) => {
                 tables(given, inner, &join(prefix, &key), mode, warnings);
             }

@@ -18,14 +18,13 @@ fn load(files: &[(&str, &str)]) -> Result<Chart, Error> {
     Chart::load(&tree(files), &Limits::default())
 }
 
-fn options() -> RenderOptions<'static> {
+fn options() -> RenderOptions {
     RenderOptions {
         release: Release { name: "r".into(), namespace: "n".into(), revision: 1, is_upgrade: false },
         capabilities: Capabilities::default(),
         lookup: None,
         skip_schema: false,
         sub_notes: false,
-        post_render: None,
         limits: Limits::default(),
     }
 }
