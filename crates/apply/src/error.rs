@@ -44,6 +44,15 @@ impl Failure {
         Failure { object, doing: "dry-run", code: 404, reason: String::new(), message }
     }
 
+    /// An object whose name or namespace could not be part of an address: it would be another object's, or none.
+    fn unfit_name(object: ObjectRef) -> Self {
+        let message =
+            "metadata.name and metadata.namespace: may not be `.` or `..`, and may not hold `/`, `%`, `?`, `#`, \
+                       spaces, control characters or letters outside ASCII"
+                .to_owned();
+        Failure { object, doing: "apply", code: 0, reason: String::new(), message }
+    }
+
     /// Whether the server refused a change of an immutable field (spec/flux/kustomize.md §5 "Force").
     #[must_use]
     pub fn is_immutable(&self) -> bool {
@@ -82,6 +91,20 @@ pub enum ApplyError {
     /// The pass was told to end.
     #[error("interrupted")]
     Interrupted,
+}
+
+/// Checks that every object can be addressed by its name, before anything is remembered or sent.
+///
+/// # Errors
+/// All objects that cannot.
+pub fn check_names(objects: &[Value]) -> Result<(), ApplyError> {
+    let fits = |text: &str| {
+        let fit = |c: char| c.is_ascii_graphic() && !matches!(c, '/' | '%' | '?' | '#');
+        text.chars().all(fit) && text != "." && text != ".."
+    };
+    let objects = objects.iter().filter_map(|object| ObjectRef::of(object).ok());
+    let unfit: Vec<_> = objects.filter(|it| !fits(&it.name) || !fits(&it.namespace)).map(Failure::unfit_name).collect();
+    if unfit.is_empty() { Ok(()) } else { Err(ApplyError::Refused(unfit)) }
 }
 
 fn lines(failures: &[Failure]) -> String {
@@ -139,6 +162,16 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+
+    #[test]
+    fn a_name_that_would_address_another_object_is_refused() {
+        let of = |name: &str| json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name}});
+        assert!(check_names(&[of("a.b-c"), of("system:node_x")]).is_ok());
+        for name in ["..", "a/../b", "a%2fb", "a?b", "a b", "\u{1b}[2J", "ä"] {
+            let error = check_names(&[of("fine"), of(name)]).unwrap_err();
+            assert!(matches!(error, ApplyError::Refused(failures) if failures.len() == 1), "{name}");
+        }
+    }
 
     #[test]
     fn a_secret_s_values_are_not_in_the_message() {

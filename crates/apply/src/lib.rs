@@ -25,7 +25,7 @@ mod takeover;
 mod wait;
 
 pub use change::{Action, Change};
-pub use error::{ApplyError, Failure};
+pub use error::{ApplyError, Failure, check_names};
 pub use facts::{Managers, Marks, fingerprint};
 pub use ignore::{IgnoreRules, IgnoreTarget};
 pub use mapper::{Mapped, Mapper};

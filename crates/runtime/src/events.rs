@@ -11,6 +11,7 @@ use k8s_openapi::api::core::v1::ObjectReference;
 use kube::{Resource, ResourceExt};
 use serde::Serialize;
 use serde_json::{Value, json};
+use sluice_api::meta::printable;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, trace};
@@ -136,7 +137,7 @@ impl Recorder {
             involved_object,
             severity,
             timestamp: Timestamp::now().to_string(),
-            message: shortened(message, MESSAGE),
+            message: shortened(&printable(message), MESSAGE),
             reason: reason.to_owned(),
             metadata: all,
             reporting_controller: self.controller.clone(),

@@ -86,7 +86,8 @@ async fn fields_of_overridden_managers_are_taken_over() {
     world.applied("c", &revision).await;
     let live = world.object("to be ours", ("ConfigMap", "apps", "c"), |it| it["data"]["kept"] == "2").await;
     assert_eq!(live["data"], json!({"kept": "2"}));
-    let managers: Vec<_> = live["metadata"]["managedFields"].as_array().unwrap().iter().map(|it| &it["manager"]).collect();
+    let managers: Vec<_> =
+        live["metadata"]["managedFields"].as_array().unwrap().iter().map(|it| &it["manager"]).collect();
     assert_eq!(managers, ["kustomize-controller"]);
 }
 

@@ -57,6 +57,23 @@ const TYPE: &str = concat!(
     r"(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])$"
 );
 
+/// Text that cannot command a terminal or reorder what is around it: control characters (line breaks and tabs aside) and
+/// marks that hide or turn text are escaped.
+#[must_use]
+pub fn printable(text: &str) -> String {
+    let turns =
+        |c| matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}');
+    let escaped = |c: char| (c.is_control() && c != '\n' && c != '\t') || turns(c);
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
+        match escaped(c) {
+            true => out.extend(c.escape_unicode()),
+            false => out.push(c),
+        }
+    }
+    out
+}
+
 impl Condition {
     /// The summary of all others.
     pub const READY: &str = "Ready";
@@ -67,7 +84,7 @@ impl Condition {
     /// The health checks of the last applied revision pass.
     pub const HEALTHY: &str = "Healthy";
 
-    /// A condition that changes now.
+    /// A condition that changes now; its message is made [`printable`].
     #[must_use]
     pub fn new(
         type_: &str,
@@ -81,7 +98,7 @@ impl Condition {
             observed_generation: None,
             last_transition_time: Time::now(),
             reason: reason.into(),
-            message: message.into(),
+            message: printable(&message.into()),
         }
     }
 

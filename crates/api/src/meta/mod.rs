@@ -8,7 +8,7 @@ mod reference;
 mod time;
 
 pub use artifact::Artifact;
-pub use condition::{Condition, ConditionStatus, find, is_false, is_true, remove, set};
+pub use condition::{Condition, ConditionStatus, find, is_false, is_true, printable, remove, set};
 pub use duration::{Duration, InvalidDuration};
 pub(crate) use duration::{INTERVAL, TIMEOUT};
 pub use reference::{

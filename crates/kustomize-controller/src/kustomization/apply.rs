@@ -121,7 +121,8 @@ mod tests {
     #[test]
     fn a_wrong_ignore_rule_is_named() {
         let mut object = kustomization();
-        object.spec.ignore = serde_json::from_value(json!([{"paths": ["/spec/replicas"]}, {"paths": ["spec"]}])).unwrap();
+        object.spec.ignore =
+            serde_json::from_value(json!([{"paths": ["/spec/replicas"]}, {"paths": ["spec"]}])).unwrap();
         let error = ignore_rules(&object).unwrap_err().to_string();
         assert!(error.starts_with("spec.ignore[1].paths[0]: JSON pointer `spec`"), "{error}");
     }

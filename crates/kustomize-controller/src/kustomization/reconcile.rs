@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use kube::Api;
 use sluice_api::kustomize::{Kustomization, KustomizationStatus};
 use sluice_api::meta::{Artifact, find, is_false, is_true};
-use sluice_apply::{Action, Applier, ApplyError, Change, Request};
+use sluice_apply::{Action, Applier, ApplyError, Change, Request, check_names};
 use sluice_object::ObjectRef;
 use sluice_runtime::{Interrupt, Key, REQUESTED_AT, Requeue, Severity, status as status_patch};
 use tracing::{debug, error, info, warn};
@@ -153,6 +153,9 @@ impl<'a> Pass<'a> {
         self.digest = Some(built.digest.clone());
         let prepared = apply::prepare(&object, &objects)?;
         let ignore = apply::ignore_rules(&object)?;
+        if let Err(error) = check_names(&prepared) {
+            return Err(located(error, &build::origins(&object, tree, &path, ctx).await));
+        }
         drop(objects);
         let old = inventory::objects(self.written.inventory.as_ref());
         let gone = inventory::stale(&old, &built.objects);
