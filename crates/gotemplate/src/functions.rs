@@ -19,6 +19,8 @@ pub enum Param {
     Int,
     /// `int64`.
     Int64,
+    /// `uint32`. No value of templates has this type: only constants fit.
+    Uint32,
     /// `float64`.
     Float,
     /// `map[string]interface {}`.
@@ -41,6 +43,7 @@ impl Param {
             Self::Bool => "bool",
             Self::Int => "int",
             Self::Int64 => "int64",
+            Self::Uint32 => "uint32",
             Self::Float => "float64",
             Self::Map => "map[string]interface {}",
             Self::List => "[]interface {}",

@@ -47,7 +47,7 @@ fn zero() -> Value {
 pub(crate) fn add(f: &mut Functions) {
     add_conversions(f);
     f.add("now", &[], None, |_, _| Ok(Value::Time(Box::new(now()))));
-    f.add("date", &[STR, ANY], None, |_, a| ok(format(&when(&a[1]), &text(&a[0]))));
+    f.add("date", &[STR, ANY], None, |_, a| ok(format(&when(&a[1]).with_time_zone(TimeZone::UTC), &text(&a[0]))));
     for name in ["dateInZone", "date_in_zone"] {
         f.add(name, &[STR, ANY, STR], None, |_, a| {
             ok(format(&when(&a[1]).with_time_zone(zone(&text(&a[2]))), &text(&a[0])))
@@ -108,13 +108,14 @@ fn to_duration(value: &Value) -> Result<i64, String> {
             })
         }
         Value::Float(seconds) => Ok((seconds * 1e9) as i64),
-        Value::Nil | Value::Bool(_) | Value::Map(_) | Value::List(_) | Value::Time(_) | Value::Object(_) => {
-            Err(format!("could not convert {} to duration", value.type_name()))
+        Value::Nil => Err("invalid duration".into()),
+        Value::Bool(_) | Value::Map(_) | Value::List(_) | Value::Time(_) | Value::Object(_) => {
+            Err(format!("unsupported duration type {}", value.type_name()))
         }
         seconds => seconds
             .as_int()
             .and_then(|seconds| seconds.checked_mul(1_000_000_000))
-            .ok_or_else(|| "duration seconds overflow".to_owned()),
+            .ok_or_else(|| format!("duration seconds overflow: {}", seconds.as_int().unwrap_or(0))),
     }
 }
 

@@ -84,8 +84,36 @@ pub(crate) fn add(f: &mut Functions) {
     });
 }
 
+/// An error in the words of Go's parser, for the mistakes that are made most.
 fn yaml_error(error: &sluice_yaml::Error) -> String {
-    format!("error converting YAML to JSON: yaml: line {}: {}", error.line, error.message)
+    let message = error.message.as_str();
+    let has = |part: &str| message.contains(part);
+    let (line, message) = if has("unclosed bracket '['") {
+        (Some(error.line), "did not find expected ',' or ']'")
+    } else if has("unclosed bracket '{'") {
+        (Some(error.line), "did not find expected ',' or '}'")
+    } else if has("simple key expected ':'") {
+        (Some(error.line + 1), "could not find expected ':'")
+    } else {
+        let said = [
+            ("unclosed quote", "found unexpected end of stream"),
+            ("unexpected character: ", "found character that cannot start any token"),
+            ("tabs disallowed within this context", "found character that cannot start any token"),
+            ("invalid trailing content after double-quoted scalar", "did not find expected key"),
+            ("found unknown escape character", "found unknown escape character"),
+            ("alphabetic or numeric character", "did not find expected alphabetic or numeric character"),
+            ("not allowed in this context", message),
+        ];
+        match said.iter().find(|(ours, _)| has(ours)) {
+            // The scanner leaves the first line unsaid.
+            Some((_, said)) => (Some(error.line).filter(|line| *line > 1), *said),
+            None => (Some(error.line), message),
+        }
+    };
+    match line {
+        Some(line) => format!("error converting YAML to JSON: yaml: line {line}: {message}"),
+        None => format!("error converting YAML to JSON: yaml: {message}"),
+    }
 }
 
 fn mismatch(found: &serde_json::Value, wanted: &str) -> String {
@@ -109,7 +137,14 @@ fn parse_json(text: &str) -> Result<serde_json::Value, String> {
         let c = text.get(at..).and_then(|rest| rest.chars().next()).unwrap_or(' ');
         let shown = if c == '\'' { "'\\''".to_owned() } else { format!("'{c}'") };
         let before = text[..at.min(text.len())].trim_end();
-        let context = if before.is_empty() {
+        let reason = error.to_string();
+        let context = if reason.starts_with("expected `,` or `}`") {
+            "after object key:value pair"
+        } else if reason.starts_with("expected `,` or `]`") {
+            "after array element"
+        } else if before.ends_with(',') && c == '}' {
+            "looking for beginning of object key string"
+        } else if before.is_empty() {
             "looking for beginning of value"
         } else if serde_json::from_str::<serde_json::Value>(before).is_ok() {
             "after top-level value"
@@ -169,7 +204,7 @@ fn indent_lists(text: &str) -> String {
     out
 }
 
-fn bad_base64(bytes: &[u8]) -> usize {
+pub(crate) fn bad_base64(bytes: &[u8]) -> usize {
     let alphabet = |b: &u8| b.is_ascii_alphanumeric() || matches!(b, b'+' | b'/');
     let mut count = 0;
     for (at, byte) in bytes.iter().enumerate() {

@@ -3,11 +3,15 @@
 //! In: [`Options`] of one rendering. Out: [`Functions`] for sluice-gotemplate. Knows no chart and no cluster: `lookup`
 //! asks whoever renders. Behaviour: Helm 4.3, recorded in conformance/helm-functions.
 
+#[cfg(test)]
+mod caps;
+mod certificates;
 mod convert;
 mod crypto;
 mod dates;
 mod dicts;
 mod encoding;
+mod keys;
 mod lists;
 mod math;
 mod network;
@@ -16,6 +20,7 @@ mod paths;
 mod patterns;
 mod reflection;
 mod rendering;
+mod secrets;
 mod semver;
 mod strings;
 mod toml;
@@ -42,6 +47,9 @@ pub fn functions(options: &Options) -> Functions {
     semver::add(&mut functions);
     network::add(&mut functions);
     crypto::add(&mut functions);
+    secrets::add(&mut functions);
+    keys::add(&mut functions);
+    certificates::add(&mut functions);
     toml::add(&mut functions);
     rendering::add(&mut functions, options);
     functions

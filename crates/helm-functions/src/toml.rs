@@ -1,21 +1,46 @@
 //! TOML, written as Go's BurntSushi/toml writes it.
 
+mod parser;
+mod scalar;
+
 use sluice_gotemplate::{Error, Functions, Map, Value, format_float};
 
-use crate::convert::{ANY, fail, ok, text};
+use crate::convert::{ANY, STR, fail, ok, text};
 
 pub(crate) fn add(f: &mut Functions) {
-    f.add("toToml", &[ANY], None, |_, a| match &a[0] {
-        Value::Nil => fail("reflect: call of reflect.Value.Type on zero Value"),
+    f.add("toToml", &[ANY], None, |_, a| match encode(&a[0]) {
+        Err(Failure::Panic(message)) => fail(message),
+        Err(Failure::Said(message)) => ok(message),
+        Ok(out) => ok(out),
+    });
+    f.add("mustToToml", &[ANY], None, |_, a| match encode(&a[0]) {
+        Err(Failure::Panic(message)) => fail(message),
+        Err(Failure::Said(message)) => fail(message),
+        Ok(out) => ok(out),
+    });
+    f.add("fromToml", &[STR], None, |call, a| {
+        let source = text(&a[0]);
+        call.spend(source.len() as u64 / 16)?;
+        Ok(parser::parse(&source).unwrap_or_else(|message| Value::map([("Error", Value::from(message))])))
+    });
+}
+
+enum Failure {
+    Panic(&'static str),
+    Said(String),
+}
+
+fn encode(value: &Value) -> Result<String, Failure> {
+    let said = |error: Error| Failure::Said(error.to_string());
+    match value {
+        Value::Nil => Err(Failure::Panic("reflect: call of reflect.Value.Type on zero Value")),
         Value::Map(map) => {
             let mut out = String::new();
-            match table(&mut out, map, &[], 0) {
-                Ok(()) => ok(out),
-                Err(error) => ok(error.to_string()),
-            }
+            table(&mut out, map, &[], 0).map_err(said)?;
+            Ok(out)
         }
-        _ => ok("toml: top-level values must be Go maps or structs"),
-    });
+        other => inline(other, 0).map_err(said),
+    }
 }
 
 fn key(name: &str) -> String {
@@ -110,6 +135,7 @@ fn inline(value: &Value, depth: usize) -> Result<String, Error> {
             format!("{{{}}}", entries?.join(", "))
         }
         Value::Time(time) => crate::dates::rfc3339(time),
+        Value::Object(object) => quoted(&object.print(false)),
         other => other.as_int().unwrap_or(0).to_string(),
     })
 }

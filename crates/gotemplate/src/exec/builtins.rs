@@ -328,6 +328,16 @@ pub(crate) fn time_method(value: &Value, name: &str) -> Option<(Signature, TimeM
         (Value::Time(_), "Minute") => |value, _| Ok(Value::Int(i64::from(zoned(value).minute()))),
         (Value::Time(_), "Second") => |value, _| Ok(Value::Int(i64::from(zoned(value).second()))),
         (Value::Time(_), "Nanosecond") => |value, _| Ok(Value::Int(i64::from(zoned(value).subsec_nanosecond()))),
+        (Value::Time(_), "Month") => |value, _| Ok(Value::from(crate::format::time::month_name(&zoned(value)))),
+        (Value::Time(_), "Weekday") => |value, _| Ok(Value::from(crate::format::time::day_name(&zoned(value)))),
+        (Value::Time(_), "AddDate") => {
+            const DATE: &[Param] = &[Param::Int, Param::Int, Param::Int];
+            return Some((Signature { fixed: DATE, rest: None }, |value, args| {
+                let count = |at: usize| args.get(at).and_then(Value::as_int).unwrap_or(0);
+                let moved = crate::format::time::add_date(&zoned(value), count(0), count(1), count(2));
+                moved.map(|time| Value::Time(Box::new(time))).ok_or_else(|| Error::new("time out of range"))
+            }));
+        }
         (Value::Time(_), "IsZero") => {
             |value, _| Ok(Value::Bool(zoned(value).timestamp().as_second() == -62_135_596_800))
         }

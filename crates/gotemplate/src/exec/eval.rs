@@ -242,6 +242,8 @@ impl<'t> State<'_, 't, '_> {
             (Param::String, _) => return self.error(format!("expected string; found {node}")),
             (Param::Int, ExprKind::Number(Number { int: Some(int), .. })) => Value::Int(*int),
             (Param::Int64, ExprKind::Number(Number { int: Some(int), .. })) => Value::Int64(*int),
+            (Param::Uint32, ExprKind::Number(Number { int: Some(int @ 0..), .. })) => Value::Int(*int & 0xffff_ffff),
+            (Param::Uint32, _) => return self.error(format!("expected unsigned integer; found {node}")),
             (Param::Int | Param::Int64, _) => return self.error(format!("expected integer; found {node}")),
             (Param::Float, ExprKind::Number(Number { float: Some(float), .. })) => Value::Float(*float),
             (Param::Float, _) => return self.error(format!("expected float; found {node}")),

@@ -154,9 +154,28 @@ fn push_fraction(out: &mut String, time: &Zoned, element: &str) {
     out.push_str(&digits);
 }
 
+pub(crate) fn month_name(time: &Zoned) -> &'static str {
+    MONTHS[usize::from(time.month().unsigned_abs()).saturating_sub(1).min(11)]
+}
+
+pub(crate) fn day_name(time: &Zoned) -> &'static str {
+    DAYS[usize::from(time.weekday().to_sunday_zero_offset().unsigned_abs()).min(6)]
+}
+
+/// Go's AddDate: what is too much for a month runs over into the next. None outside of the years that exist.
+pub(crate) fn add_date(time: &Zoned, years: i64, months: i64, days: i64) -> Option<Zoned> {
+    let months = i64::from(time.month()).checked_add(months)? - 1;
+    let year = i64::from(time.year()).checked_add(years)?.checked_add(months.div_euclid(12))?;
+    let month = i8::try_from(months.rem_euclid(12) + 1).ok()?;
+    let first = jiff::civil::Date::new(i16::try_from(year).ok()?, month, 1).ok()?;
+    let days = days.checked_add(i64::from(time.day()) - 1)?;
+    let date = first.checked_add(jiff::Span::new().try_days(days).ok()?).ok()?;
+    date.to_datetime(time.time()).to_zoned(time.time_zone().clone()).ok()
+}
+
 fn push(out: &mut String, time: &Zoned, element: &str) {
-    let month = MONTHS[usize::from(time.month().unsigned_abs()).saturating_sub(1).min(11)];
-    let day = DAYS[usize::from(time.weekday().to_sunday_zero_offset().unsigned_abs()).min(6)];
+    let month = month_name(time);
+    let day = day_name(time);
     let hour12 = match time.hour() % 12 {
         0 => 12,
         hour => hour,
