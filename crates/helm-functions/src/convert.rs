@@ -55,6 +55,8 @@ pub(crate) fn to_int64(value: &Value) -> i64 {
         Value::Float(number) => float_to_int(*number),
         Value::Bool(flag) => i64::from(*flag),
         Value::String(_) | Value::Raw(_) => parse_int(&text(value)).unwrap_or(0),
+        // A named type: the conversion does not know it.
+        Value::Duration(_) => 0,
         other => other.as_int().unwrap_or(0),
     }
 }

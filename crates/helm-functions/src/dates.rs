@@ -152,7 +152,7 @@ fn add_conversions(f: &mut Functions) {
 fn rounded(value: &Value) -> String {
     let nanos = match value {
         Value::String(_) => parse_duration(&text(value)).unwrap_or(0),
-        Value::Int64(nanos) | Value::Duration(nanos) => *nanos,
+        Value::Int64(nanos) => *nanos,
         Value::Time(time) => now().timestamp().as_nanosecond().saturating_sub(time.timestamp().as_nanosecond()) as i64,
         _ => 0,
     };

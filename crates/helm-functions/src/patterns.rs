@@ -147,7 +147,7 @@ pub(crate) fn add(f: &mut Functions) {
         let whole = text(&a[1]);
         let found: Vec<_> =
             regex.find_iter(&whole).take(limited(int(&a[2]))).map(|m| Value::from(m.as_str())).collect();
-        Ok(if found.is_empty() { Value::Nil } else { Value::strings(found) })
+        Ok(Value::strings(found))
     });
     each(f, ["regexReplaceAll", "mustRegexReplaceAll"], &[STR, STR, STR], |call, regex, a| {
         let (whole, replacement) = (text(&a[1]), text(&a[2]));

@@ -103,4 +103,4 @@ fn functions_give_what_helm_gave() {
 }
 
 /// The count reached; it only rises.
-const FLOOR: usize = 2348;
+const FLOOR: usize = 2351;
