@@ -8,7 +8,7 @@ use clap::{Parser, Subcommand};
 use crate::cluster::KubeFlags;
 use crate::output::talk;
 use crate::{
-    apiserver, build, completion, create, delete, dev, diff, events, export, get, install, kustomize, preview,
+    apiserver, build, completion, create, delete, dev, diff, events, export, get, helm, install, kustomize, preview,
     reconcile, suspend, tree, version,
 };
 
@@ -47,6 +47,7 @@ pub enum Command {
     DemoTour(Box<dev::TourArgs>),
     Preview(preview::PreviewArgs),
     Kustomize(kustomize::KustomizeArgs),
+    Helm(helm::HelmArgs),
     Apiserver(apiserver::ApiserverArgs),
     Get(get::GetArgs),
     Reconcile(reconcile::ReconcileArgs),
@@ -91,6 +92,7 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
     // These need neither the network nor a second thread, and start in a few milliseconds.
     let command = match command {
         Command::Kustomize(args) => return kustomize::run(args),
+        Command::Helm(args) => return helm::run(args, &kube),
         Command::Preview(args) => return preview::run(&args),
         Command::Completion(args) => return completion::run(&args),
         other => other,
@@ -99,7 +101,9 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
     let tokio = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let outcome = tokio.block_on(async {
         match command {
-            Command::Kustomize(_) | Command::Preview(_) | Command::Completion(_) => Ok(ExitCode::SUCCESS),
+            Command::Kustomize(_) | Command::Helm(_) | Command::Preview(_) | Command::Completion(_) => {
+                Ok(ExitCode::SUCCESS)
+            }
             Command::Dev(args) => dev::run(*args, &kube).await,
             Command::DemoTour(args) => dev::run(args.into_dev(), &kube).await,
             Command::Apiserver(args) => apiserver::run(args).await,

@@ -18,6 +18,7 @@ mod escape;
 mod events;
 mod export;
 mod get;
+mod helm;
 mod install;
 mod kinds;
 mod kustomize;

@@ -74,7 +74,7 @@ fn on_artifact(ctx: &Context, new: &NewArtifact) {
 }
 
 fn on_reference(ctx: &Context, changed: &Changed<Marks>) {
-    if !ctx.options.watch_references || !changed.kind.group.is_empty() || changed.before.is_none() {
+    if !ctx.options.watch_references || !changed.kind.group.is_empty() {
         return;
     }
     let reference = match &*changed.kind.kind {

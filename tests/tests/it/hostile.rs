@@ -169,7 +169,15 @@ async fn a_source_that_fails_or_shows_nothing_prunes_nothing() {
     world.gone("ConfigMap", "apps", "b").await;
 
     // All files ignored: an artifact without files is no wish to delete everything.
+    let whole = artifact(&world, &repository).await;
     source(&world, &repository, json!({"ignore": "/*"})).await;
+    eventually("an artifact without files", PATIENCE, async || {
+        let now = artifact(&world, &repository).await;
+        if now["digest"] == whole["digest"] { Err(now.to_string()) } else { Ok(()) }
+    })
+    .await;
+    // The revision is the same, so nothing but a request, or the interval, makes it look.
+    world.request("Kustomization", "app").await;
     let message = world.fails("app", "ArtifactFailed").await;
     assert!(message.contains("deploy"), "{message}");
     assert!(world.api.get("ConfigMap", "apps", "a").await.is_some(), "nothing is pruned");

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod edit;
+mod helm;
 mod kustomize;
 mod preview;
 mod usage;

@@ -32,6 +32,9 @@ pub fn after(object: &GitRepository, outcome: Outcome<'_>) -> GitRepositoryStatu
     let clear = |status: &mut GitRepositoryStatus, types: &[&str]| {
         types.iter().for_each(|type_| remove(&mut status.conditions, type_));
     };
+    if object.spec.verify.is_none() {
+        clear(&mut status, &[VERIFIED]);
+    }
     match outcome {
         Outcome::Stored(artifact, included) => {
             clear(&mut status, &[FETCH_FAILED, STORAGE_FAILED, INCLUDE_UNAVAILABLE, OUTDATED, VERIFIED]);
