@@ -2,7 +2,7 @@
 
 use jiff::tz::{Offset, TimeZone};
 use jiff::{Timestamp, Zoned};
-use sluice_gotemplate::{Error, Functions, Value};
+use sluice_gotemplate::{DAYS, Error, Functions, MONTHS, Value};
 
 use crate::convert::{ANY, STR, fail, ok, text, to_int64};
 
@@ -361,19 +361,3 @@ fn parse(layout: &str, value: &str) -> Result<Zoned, String> {
 fn literal(layout: &str) -> &str {
     &layout[..layout.chars().next().map_or(0, char::len_utf8)]
 }
-
-const MONTHS: [&str; 12] = [
-    "January",
-    "February",
-    "March",
-    "April",
-    "May",
-    "June",
-    "July",
-    "August",
-    "September",
-    "October",
-    "November",
-    "December",
-];
-const DAYS: [&str; 7] = ["Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday"];

@@ -1,4 +1,4 @@
-//! What Helm gives to templates: sprig's functions, its own, and the objects `.Files` and `.Capabilities`.
+//! What Helm gives to templates: sprig's functions and its own.
 //!
 //! In: [`Options`] of one rendering. Out: [`Functions`] for sluice-gotemplate. Knows no chart and no cluster: `lookup`
 //! asks whoever renders. Behaviour: Helm 4.3, recorded in conformance/helm-functions.
@@ -15,7 +15,6 @@ mod keys;
 mod lists;
 mod math;
 mod network;
-mod objects;
 mod paths;
 mod patterns;
 mod reflection;
@@ -26,7 +25,6 @@ mod strings;
 mod toml;
 mod trace;
 
-pub use objects::{Capabilities, Files, KubeVersion};
 pub use rendering::{Lookup, Options};
 pub use sluice_gotemplate::Functions;
 pub use trace::{explain, parse_error};

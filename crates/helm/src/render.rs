@@ -140,6 +140,29 @@ pub fn name_from_template(template: &str, limits: &Limits) -> Result<String, Err
 /// # Errors
 /// As Helm words them, in the order it finds them; or the limit that was hit.
 pub fn render(chart: &Chart, values: &Map<String, Value>, options: &RenderOptions) -> Result<Rendered, Error> {
+    let (chart, mut files, warnings) = execute_all(chart, values, options)?;
+    let notes = take_notes(&chart, &mut files, options.sub_notes);
+    let sorted = manifests::sort(&files, options.limits.objects)?;
+    let crds = chart.crds();
+    Ok(Rendered { manifests: sorted.manifests, hooks: sorted.hooks, notes, crds, chart: Some(chart), warnings })
+}
+
+/// The text of each template that is no partial, by its path, before it is read as YAML.
+///
+/// # Errors
+/// As [`render`], as far as it comes.
+pub fn render_templates(
+    chart: &Chart,
+    values: &Map<String, Value>,
+    options: &RenderOptions,
+) -> Result<BTreeMap<String, String>, Error> {
+    execute_all(chart, values, options).map(|(_, files, _)| files)
+}
+
+type Executed = (Chart, BTreeMap<String, String>, Warnings);
+
+/// The chart with its dependencies chosen, and what its templates wrote.
+fn execute_all(chart: &Chart, values: &Map<String, Value>, options: &RenderOptions) -> Result<Executed, Error> {
     if !matches!(chart.metadata.kind.as_str(), "" | "application") {
         return Err(Error::NotInstallable(chart.metadata.kind.clone()));
     }
@@ -158,11 +181,8 @@ pub fn render(chart: &Chart, values: &Map<String, Value>, options: &RenderOption
     if !wanted.is_empty() && !dependencies::compatible(wanted, &found.normalized) {
         return Err(Error::KubeVersion { wanted: wanted.clone(), found: found.version.clone() });
     }
-    let mut files = engine::render(&chart, &values, options)?;
-    let notes = take_notes(&chart, &mut files, options.sub_notes);
-    let sorted = manifests::sort(&files, limits.objects)?;
-    let crds = chart.crds();
-    Ok(Rendered { manifests: sorted.manifests, hooks: sorted.hooks, notes, crds, chart: Some(chart), warnings })
+    let files = engine::render(&chart, &values, options)?;
+    Ok((chart, files, warnings))
 }
 
 /// # Errors

@@ -41,7 +41,8 @@ pub(crate) fn full(time: &Zoned) -> String {
     layout(time, "2006-01-02 15:04:05.999999999 -0700 MST")
 }
 
-const MONTHS: [&str; 12] = [
+/// The months as Go writes them.
+pub const MONTHS: [&str; 12] = [
     "January",
     "February",
     "March",
@@ -55,7 +56,8 @@ const MONTHS: [&str; 12] = [
     "November",
     "December",
 ];
-const DAYS: [&str; 7] = ["Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday"];
+/// The days of the week as Go writes them, from Sunday.
+pub const DAYS: [&str; 7] = ["Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday"];
 
 /// The layout elements, longest first where one starts another.
 const ELEMENTS: &[&str] = &[

@@ -6,9 +6,10 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use serde_json::Value;
-use sluice_helm::values::ValueFlags;
-use sluice_helm::{Capabilities, Chart, KubeVersion, Limits, Release, RenderOptions, render};
+use sluice_helm::{Chart, Limits, Rendered, render};
 use sluice_yaml::{Dialect, Limits as YamlLimits, parse_all};
+
+use crate::flags::{Flags, strings};
 
 #[test]
 fn charts_render_as_with_helm() {
@@ -100,48 +101,20 @@ fn difference(expected: &Value, actual: &Value) -> String {
 
 fn template(dir: &Path, folder: &Path, case: &Value, charts: &Charts) -> Result<String, String> {
     let text = |name: &str| case[name].as_str().unwrap_or_default().to_owned();
-    let list = |name: &str| {
-        let items = case[name].as_array().cloned().unwrap_or_default();
-        items.into_iter().map(|it| it.as_str().unwrap().to_owned()).collect::<Vec<_>>()
-    };
-    let mut values = ValueFlags::default();
-    for file in list("valuesFiles") {
-        values.files.push(folder.join(file).display().to_string());
-    }
-    let mut capabilities = Capabilities::default();
-    let (mut crds, mut upgrade, mut no_hooks, mut skip_tests, mut skip_schema) = (false, false, false, false, false);
-    let mut show = Vec::new();
     let relative = format!("cases/{}", folder.file_name().unwrap().to_str().unwrap());
-    let mut flags = list("flags").into_iter().map(|it| it.replace("{case}", &relative));
-    while let Some(flag) = flags.next() {
-        let (name, given) = match flag.split_once('=') {
-            Some((name, value)) if flag.starts_with("--") => (name.to_owned(), Some(value.to_owned())),
-            _ => (flag.clone(), None),
-        };
-        let mut value = || given.clone().unwrap_or_else(|| flags.next().unwrap());
-        match name.as_str() {
-            "--set" => values.set.push(value()),
-            "--set-string" => values.string.push(value()),
-            "--set-json" => values.json.push(value()),
-            "--set-file" => values.file.push(value()),
-            "--set-literal" => values.literal.push(value()),
-            "--kube-version" => capabilities.kube_version = KubeVersion::parse(&value())?,
-            "--api-versions" | "-a" => capabilities.api_versions.extend(value().split(',').map(str::to_owned)),
-            "--show-only" | "-s" => show.push(value()),
-            "--include-crds" => crds = true,
-            "--is-upgrade" => upgrade = true,
-            "--no-hooks" => no_hooks = true,
-            "--skip-tests" => skip_tests = true,
-            "--skip-schema-validation" => skip_schema = true,
-            "--skip-crds" => {}
-            other => return Err(format!("flag {other}")),
-        }
+    let flags = strings(&case["flags"]).into_iter().map(|it| it.replace("{case}", &relative));
+    let mut flags = Flags::parse(flags)?;
+    for file in strings(&case["valuesFiles"]) {
+        flags.values.files.push(folder.join(file).display().to_string());
     }
     let read = |path: &str| fs::read(dir.join(path)).map_err(|e| e.to_string());
     let chart = charts.load(dir.join(text("chart")))?;
-    let release = Release { name: text("release"), namespace: text("namespace"), revision: 1, is_upgrade: upgrade };
-    let options =
-        RenderOptions { release, capabilities, lookup: None, skip_schema, sub_notes: false, limits: Limits::default() };
-    let rendered = render(&chart, &values.merge(&read)?, &options).map_err(|e| e.to_string())?;
-    Ok(rendered.template_output(crds, no_hooks, skip_tests))
+    let values = flags.values.merge(&read)?;
+    let rendered = render(&chart, &values, &flags.options(&text("release"), &text("namespace")));
+    let rendered = rendered.map_err(|e| e.to_string())?;
+    let output = rendered.template_output(flags.crds, flags.no_hooks, flags.skip_tests);
+    if flags.show.is_empty() {
+        return Ok(output);
+    }
+    Rendered::show_only(&output, &flags.show).map_err(|e| e.to_string())
 }

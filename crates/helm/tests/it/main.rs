@@ -2,4 +2,6 @@
 #![allow(clippy::unwrap_used)]
 
 mod charts;
+mod flags;
+mod functions;
 mod hostile;
