@@ -3,6 +3,7 @@
 
 use regex::{Regex, RegexBuilder};
 use serde_json::Value;
+use sluice_api::meta::{DriftIgnoreRule, Selector};
 use sluice_object::patch::Pointer;
 use sluice_object::selector::LabelSelector;
 use sluice_object::{GroupVersionKind, annotations, labels, metadata, name, namespace};
@@ -20,26 +21,6 @@ struct Rule {
     target: Option<Target>,
 }
 
-/// Which objects a rule is for, as it is written: regular expressions that match the whole text, and selectors in the
-/// language of label selectors. What is empty matches all.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct IgnoreTarget<'a> {
-    /// API group.
-    pub group: &'a str,
-    /// API version.
-    pub version: &'a str,
-    /// Kind.
-    pub kind: &'a str,
-    /// Name.
-    pub name: &'a str,
-    /// Namespace.
-    pub namespace: &'a str,
-    /// Labels.
-    pub labels: &'a str,
-    /// Annotations.
-    pub annotations: &'a str,
-}
-
 #[derive(Debug)]
 struct Target {
     /// Group, version, kind, name, namespace.
@@ -49,23 +30,13 @@ struct Target {
 }
 
 impl IgnoreRules {
-    /// Adds a rule: JSON pointers, and the objects they are for (by default all).
+    /// The rules of a specification.
     ///
     /// # Errors
-    /// When a pointer, an expression or a selector is none, with the field's name.
-    pub fn add(&mut self, paths: &[String], target: Option<IgnoreTarget<'_>>) -> Result<(), String> {
-        let pointer = |(n, text): (usize, &String)| {
-            let pointer: Pointer = text.parse().map_err(|error| format!("paths[{n}]: {error}"))?;
-            if pointer.tokens().is_empty() {
-                return Err(format!(
-                    "paths[{n}]: an empty pointer is the whole object; write for example `/spec/replicas`"
-                ));
-            }
-            Ok(pointer)
-        };
-        let paths = paths.iter().enumerate().map(pointer).collect::<Result<_, _>>()?;
-        self.0.push(Rule { paths, target: target.map(Target::new).transpose()? });
-        Ok(())
+    /// When a pointer, an expression or a selector is none, with the field's path in the list: `[0].paths[1]: …`.
+    pub fn new(rules: &[DriftIgnoreRule]) -> Result<Self, String> {
+        let rule = |(n, rule)| Rule::new(rule).map_err(|why| format!("[{n}].{why}"));
+        rules.iter().enumerate().map(rule).collect::<Result<_, _>>().map(IgnoreRules)
     }
 
     /// The pointers of the rules that are for an object.
@@ -114,8 +85,23 @@ impl IgnoreRules {
     }
 }
 
+impl Rule {
+    fn new(rule: &DriftIgnoreRule) -> Result<Self, String> {
+        let pointer = |(n, text): (usize, &String)| {
+            let pointer: Pointer = text.parse().map_err(|error| format!("paths[{n}]: {error}"))?;
+            if pointer.tokens().is_empty() {
+                let why = "an empty pointer is the whole object; write for example `/spec/replicas`";
+                return Err(format!("paths[{n}]: {why}"));
+            }
+            Ok(pointer)
+        };
+        let paths = rule.paths.iter().enumerate().map(pointer).collect::<Result<_, _>>()?;
+        Ok(Rule { paths, target: rule.target.as_ref().map(Target::new).transpose()? })
+    }
+}
+
 impl Target {
-    fn new(target: IgnoreTarget<'_>) -> Result<Self, String> {
+    fn new(target: &Selector) -> Result<Self, String> {
         let pattern = |field: &str, text: &str| {
             if text.is_empty() {
                 return Ok(None);
@@ -133,14 +119,14 @@ impl Target {
         };
         Ok(Target {
             patterns: [
-                pattern("group", target.group)?,
-                pattern("version", target.version)?,
-                pattern("kind", target.kind)?,
-                pattern("name", target.name)?,
-                pattern("namespace", target.namespace)?,
+                pattern("group", &target.group)?,
+                pattern("version", &target.version)?,
+                pattern("kind", &target.kind)?,
+                pattern("name", &target.name)?,
+                pattern("namespace", &target.namespace)?,
             ],
-            labels: selector("labelSelector", target.labels)?,
-            annotations: selector("annotationSelector", target.annotations)?,
+            labels: selector("labelSelector", &target.label_selector)?,
+            annotations: selector("annotationSelector", &target.annotation_selector)?,
         })
     }
 
@@ -244,10 +230,8 @@ mod tests {
     use super::*;
 
     fn rules(paths: &[&str]) -> IgnoreRules {
-        let mut rules = IgnoreRules::default();
-        let paths: Vec<String> = paths.iter().map(|&it| it.to_owned()).collect();
-        rules.add(&paths, None).unwrap();
-        rules
+        let paths = paths.iter().map(|&it| it.to_owned()).collect();
+        IgnoreRules::new(&[DriftIgnoreRule { paths, target: None }]).unwrap()
     }
 
     fn deployment(replicas: u32) -> Value {
@@ -318,25 +302,26 @@ mod tests {
 
     #[test]
     fn a_target_matches_whole_texts() {
-        let concern = |target: IgnoreTarget<'_>| {
-            let mut rules = IgnoreRules::default();
-            rules.add(&["/spec/replicas".to_owned()], Some(target)).unwrap();
-            rules.concern(&deployment(1))
+        let concern = |target: Value| {
+            let rule = json!([{"paths": ["/spec/replicas"], "target": target}]);
+            let rules: Vec<DriftIgnoreRule> = serde_json::from_value(rule).unwrap();
+            IgnoreRules::new(&rules).unwrap().concern(&deployment(1))
         };
-        assert!(concern(IgnoreTarget { kind: "Deploy.*", group: "apps", labels: "a=b", ..IgnoreTarget::default() }));
-        assert!(!concern(IgnoreTarget { kind: "Deploy", ..IgnoreTarget::default() }));
-        assert!(!concern(IgnoreTarget { name: "x", namespace: "m", ..IgnoreTarget::default() }));
-        assert!(!concern(IgnoreTarget { labels: "a!=b", ..IgnoreTarget::default() }));
+        assert!(concern(json!({"kind": "Deploy.*", "group": "apps", "labelSelector": "a=b"})));
+        assert!(!concern(json!({"kind": "Deploy"})));
+        assert!(!concern(json!({"name": "x", "namespace": "m"})));
+        assert!(!concern(json!({"labelSelector": "a!=b"})));
     }
 
     #[test]
     fn what_is_no_rule_is_named() {
-        let add = |path: &str, target: Option<IgnoreTarget<'_>>| {
-            IgnoreRules::default().add(&[path.to_owned()], target).unwrap_err()
+        let error = |path: &str, target: Value| {
+            let rules = json!([{"paths": ["/fine", path], "target": target}]);
+            IgnoreRules::new(&serde_json::from_value::<Vec<_>>(rules).unwrap()).unwrap_err()
         };
-        assert!(add("spec", None).starts_with("paths[0]: JSON pointer `spec` does not begin"));
-        assert!(add("", None).contains("whole object"));
-        let kind = IgnoreTarget { kind: "(", ..IgnoreTarget::default() };
-        assert!(add("/spec", Some(kind)).starts_with("target.kind: `(` is not a regular expression"));
+        assert!(error("spec", Value::Null).starts_with("[0].paths[1]: JSON pointer `spec` does not begin"));
+        assert!(error("", Value::Null).contains("whole object"));
+        let kind = error("/spec", json!({"kind": "("}));
+        assert!(kind.starts_with("[0].target.kind: `(` is not a regular expression"), "{kind}");
     }
 }

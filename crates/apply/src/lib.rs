@@ -27,7 +27,7 @@ mod wait;
 pub use change::{Action, Change};
 pub use error::{ApplyError, Failure, check_names};
 pub use facts::{Managers, Marks, fingerprint};
-pub use ignore::{IgnoreRules, IgnoreTarget};
+pub use ignore::IgnoreRules;
 pub use mapper::{Mapped, Mapper};
 pub use marks::{Mark, Owner};
 pub use memory::Memory;

@@ -11,8 +11,9 @@ use std::process::ExitCode;
 
 use anyhow::{Context as _, bail};
 use clap::{Args, Subcommand, ValueEnum};
-use sluice_kustomize::{Build, Disk, LoadRestrictor, Options, Reorder};
+use sluice_kustomize::{Build, Disk, LoadRestrictor, Options, Remote, Reorder, RepoSpec};
 use sluice_object::GroupVersionKind;
+use sluice_remote::{Config, Fetcher};
 
 use crate::{escape, output};
 
@@ -38,14 +39,17 @@ Examples:
   # One file per object
   mkdir out && sluice kustomize build overlays/production -o out
 
-The output is that of kustomize 5.8.1, byte for byte. Nothing is fetched and no program is started: a base that is a URL,
-a Helm chart or an exec plugin is an error.";
+  # A folder of a repository, at a tag
+  sluice kustomize build 'https://github.com/org/repo//overlays/production?ref=v1.2.0'
+
+The output is that of kustomize 5.8.1, byte for byte. Bases that are URLs are fetched over https, without credentials and
+within limits; `--no-remote-bases` refuses them. No program is started: a Helm chart or an exec plugin is an error.";
 
 /// Print the objects of a kustomization
 #[derive(Args)]
 #[command(after_help = EXAMPLES)]
 struct BuildArgs {
-    /// Folder with a kustomization.yaml
+    /// Folder with a kustomization.yaml, or the address of one in a Git repository
     #[arg(default_value = ".")]
     dir: String,
     /// Write to this file, or a file per object into this folder
@@ -54,6 +58,9 @@ struct BuildArgs {
     /// Which files a kustomization may name: those below its own folder, or any
     #[arg(long, value_enum, default_value = "LoadRestrictionsRootOnly")]
     load_restrictor: Restrictor,
+    /// Refuse bases and files that are URLs
+    #[arg(long)]
+    no_remote_bases: bool,
     /// Order of the objects where the kustomization does not say: by kind, or as read
     #[arg(long, value_enum)]
     reorder: Option<Order>,
@@ -143,15 +150,7 @@ pub fn run(args: KustomizeArgs) -> anyhow::Result<ExitCode> {
 }
 
 fn build(args: &BuildArgs) -> anyhow::Result<Build> {
-    if args.dir.contains("://") || args.dir.starts_with("git@") {
-        bail!("`{}` is not a local folder; clone the repository and name a folder of it", args.dir);
-    }
-    let dir = Path::new(&args.dir);
-    let full = fs::canonicalize(dir).with_context(|| format!("`{}`", args.dir))?;
-    if !full.is_dir() {
-        bail!("`{}` must be a directory", args.dir);
-    }
-    let path = full.to_str().with_context(|| format!("`{}` is not UTF-8", full.display()))?;
+    let bases = Fetcher::new(Config::default(), None).bases();
     let options = Options {
         load_restrictor: match args.load_restrictor {
             Restrictor::RootOnly => LoadRestrictor::RootOnly,
@@ -163,8 +162,19 @@ fn build(args: &BuildArgs) -> anyhow::Result<Build> {
             Some(Order::None) => Reorder::None,
         },
         enable_helm: args.enable_helm,
+        remote: (!args.no_remote_bases).then_some(&bases as &dyn Remote),
+        threads: std::thread::available_parallelism().map_or(1, usize::from),
         ..Options::default()
     };
+    let dir = Path::new(&args.dir);
+    if !dir.exists() && RepoSpec::parse(&args.dir).is_ok() {
+        return Ok(sluice_kustomize::build_url(&args.dir, &options)?);
+    }
+    let full = fs::canonicalize(dir).with_context(|| format!("`{}`", args.dir))?;
+    if !full.is_dir() {
+        bail!("`{}` must be a directory", args.dir);
+    }
+    let path = full.to_str().with_context(|| format!("`{}` is not UTF-8", full.display()))?;
     // Bases may lie anywhere, so the root is the disk's.
     let disk = Disk::new("/").context("`/`")?;
     Ok(sluice_kustomize::build(&disk, path.trim_start_matches('/'), &options)?)

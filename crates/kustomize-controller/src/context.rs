@@ -9,6 +9,7 @@ use sluice_api::kustomize::Kustomization;
 use sluice_apply::{Mapper, Marks, Memory};
 use sluice_artifact::{FetchOptions, Fetcher, Trees};
 use sluice_runtime::{Cache, Key, MetadataIndex, Queue, Runtime};
+use tokio::runtime::Handle;
 use tokio::sync::{Semaphore, mpsc};
 use tokio::time::Instant;
 
@@ -20,6 +21,8 @@ use crate::sources::{NewArtifact, Sources};
 
 /// Bytes of trees that are kept though no pass uses them: the next pass over the same source is not far.
 const KEPT_TREES: u64 = 16 << 20;
+/// What all remote bases of one build may take: meanwhile it holds up the builds of others.
+const REMOTE_BASES: Duration = Duration::from_secs(60);
 /// Bytes of files whose parsed form is kept.
 const KEPT_FILES: usize = 4 << 20;
 
@@ -56,6 +59,8 @@ pub struct Shared {
     pub working: Semaphore,
     /// A permit for each build: they keep a core busy.
     pub building: Arc<Semaphore>,
+    /// Fetches remote bases; none where they are refused (`--no-remote-bases`).
+    pub remote: Option<sluice_remote::Fetcher>,
     /// What is remembered of each Kustomization.
     pub memo: Mutex<HashMap<Key, Memo>>,
     /// Those whose last pass ended waiting for a dependency.
@@ -89,8 +94,11 @@ impl Shared {
         let fetch = FetchOptions { retries: options.http_retry, ..FetchOptions::default() };
         let fetcher = Fetcher::new(fetch).context("setting up the client for artifacts")?;
         let artifacts = Trees::new(fetcher, sluice_tree::Limits::default(), KEPT_TREES);
-        // At least two, so that one long build does not hold up all others.
-        let cores = std::thread::available_parallelism().map_or(2, usize::from).max(2);
+        // At least two, so that one long build does not hold up all others; fewer than there are threads for what
+        // blocks, or the lookups of names for remote bases would wait for the builds that wait for them.
+        let builds = std::thread::available_parallelism().map_or(2, usize::from).clamp(2, sluice_runtime::BLOCKING - 1);
+        let bases = sluice_remote::Config { total: REMOTE_BASES, ..sluice_remote::Config::default() };
+        let remote = (!options.no_remote_bases).then(|| sluice_remote::Fetcher::new(bases, Some(Handle::current())));
         Ok(Arc::new(Shared {
             sources,
             references: References::default(),
@@ -101,7 +109,8 @@ impl Shared {
             artifacts,
             parsed: sluice_kustomize::Cache::new(KEPT_FILES),
             working: Semaphore::new(options.concurrent.max(1)),
-            building: Arc::new(Semaphore::new(cores)),
+            building: Arc::new(Semaphore::new(builds)),
+            remote,
             memo: Mutex::default(),
             waiting: Mutex::default(),
             news: Mutex::new(Some(news)),

@@ -97,12 +97,27 @@ impl Build {
 /// Everything that is wrong, as far as one thing does not hide the other.
 pub fn build(files: &dyn Files, path: &str, options: &Options<'_>) -> Result<Build, Errors> {
     let session = Session::new(options);
-    let loader = Loader::new(&session, files, path)?;
-    let mut target = Target::load(loader, options.kustomization.as_ref())?;
+    let objects = build_at(Loader::new(&session, files, path)?, &session)?;
+    Ok(Build { objects, reads: session.reads.into_inner(), warnings: session.warnings.into_inner() })
+}
+
+/// Builds what the address of a repository names, such as `https://github.com/org/repo//folder?ref=v1`.
+///
+/// # Errors
+/// As [`build`]; an address that is refused, or that [`Options::remote`] cannot fetch.
+pub fn build_url(url: &str, options: &Options<'_>) -> Result<Build, Errors> {
+    let session = Session::new(options);
+    let nowhere = sluice_tree::TreeBuilder::new(sluice_tree::Limits::default()).build();
+    let start = Loader::new(&session, &nowhere, "")?;
+    let objects = build_at(start.enter(url)?.0, &session)?;
+    Ok(Build { objects, reads: session.reads.into_inner(), warnings: session.warnings.into_inner() })
+}
+
+fn build_at(loader: Loader<'_>, session: &Session<'_>) -> Result<Vec<Value>, Errors> {
+    let mut target = Target::load(loader, session.options.kustomization.as_ref())?;
     target.start()?;
     let gathered = target.gather(Gathered::default())?;
-    let objects = finish(gathered, &target, &session)?;
-    Ok(Build { objects, reads: session.reads.into_inner(), warnings: session.warnings.into_inner() })
+    finish(gathered, &target, session)
 }
 
 /// What comes once, after all folders: hashes, references, variables, order, annotations.

@@ -207,7 +207,7 @@ impl Runtime {
 }
 
 /// Threads for what blocks: builds, archives, files. Their number is that of passes that work at once.
-const BLOCKING: usize = 4;
+pub const BLOCKING: usize = 4;
 
 /// The whole life of a controller process: logs, signals, client, [`Runtime::run`]. The exit code is 1 on an error.
 ///

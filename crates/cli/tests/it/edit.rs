@@ -41,6 +41,30 @@ fn what_makes_no_sense_leaves_the_file_alone() {
 }
 
 #[test]
+fn patches_and_generators_are_added_changed_and_removed() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = || fs::read_to_string(folder.path().join("kustomization.yaml")).unwrap();
+    write(folder.path(), "kustomization.yaml", HEAD);
+    write(folder.path(), "a.yaml", "{}");
+    for (arguments, has, lacks) in [
+        ("add patch --path a.yaml --kind Deployment", "path: a.yaml", "nothing"),
+        ("remove patch --path a.yaml --kind Deployment", "kind: Kustomization", "a.yaml"),
+        ("add configmap c --from-literal=a=b", "- a=b", "nothing"),
+        ("set configmap c --from-literal=a=c", "- a=c", "- a=b"),
+        ("add configmap d --from-literal=a=b --namespace apps", "namespace: apps", "nothing"),
+        ("remove configmap d --namespace apps", "name: c", "name: d"),
+        ("add secret s --from-literal=x=y --type Opaque", "type: Opaque", "nothing"),
+        ("set secret s --from-literal=x=z", "- x=z", "- x=y"),
+        ("remove secret s", "name: c", "secretGenerator"),
+    ] {
+        let words: Vec<&str> = ["kustomize", "edit"].into_iter().chain(arguments.split(' ')).collect();
+        let run = sluice(folder.path(), &words);
+        assert_eq!(run.code, 0, "{arguments}: {}", run.stderr);
+        assert!(file().contains(has) && !file().contains(lacks), "{arguments}:\n{}", file());
+    }
+}
+
+#[test]
 fn fields_are_explained() {
     let folder = tempfile::tempdir().unwrap();
     let run = sluice(folder.path(), &["kustomize", "explain", "images"]);

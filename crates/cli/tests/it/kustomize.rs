@@ -44,7 +44,10 @@ fn what_cannot_be_built_is_an_error_on_standard_error() {
     for arguments in [
         &["kustomize", "build"][..],
         &["kustomize", "build", "nowhere"],
-        &["kustomize", "build", "https://example.com/x"],
+        &["kustomize", "build", "http://127.0.0.1:1/org/repo.git"],
+        &["kustomize", "build", "--no-remote-bases", "https://example.com/org/repo"],
+        &["kustomize", "build", "https://169.254.169.254/org/repo"],
+        &["kustomize", "build", "git::ext::sh -c id"],
     ] {
         let run = sluice(folder.path(), arguments);
         assert_eq!((run.code, run.stdout.as_str()), (1, ""), "{arguments:?}");

@@ -4,7 +4,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
 use sluice_api::kustomize::Kustomization;
-use sluice_apply::{IgnoreRules, IgnoreTarget, Owner, normalize};
+use sluice_apply::{IgnoreRules, Owner, normalize};
 use sluice_object::{kind, name, namespace, set_annotation, set_label};
 use tracing::warn;
 
@@ -60,20 +60,7 @@ pub fn prepare(object: &Kustomization, built: &[Value]) -> Result<Vec<Value>, Fa
 /// # Errors
 /// When a rule is none, naming it.
 pub fn ignore_rules(object: &Kustomization) -> Result<IgnoreRules, Failure> {
-    let mut rules = IgnoreRules::default();
-    for (n, rule) in object.spec.ignore.iter().enumerate() {
-        let target = rule.target.as_ref().map(|target| IgnoreTarget {
-            group: &target.group,
-            version: &target.version,
-            kind: &target.kind,
-            name: &target.name,
-            namespace: &target.namespace,
-            labels: &target.label_selector,
-            annotations: &target.annotation_selector,
-        });
-        rules.add(&rule.paths, target).map_err(|why| Failure::Reconciliation(format!("spec.ignore[{n}].{why}")))?;
-    }
-    Ok(rules)
+    IgnoreRules::new(&object.spec.ignore).map_err(|why| Failure::Reconciliation(format!("spec.ignore{why}")))
 }
 
 /// Whether an object is, or holds, what SOPS encrypted. Without `spec.decryption` only Secrets are looked at, as in

@@ -101,6 +101,7 @@ pub async fn run(
         mode: if ctx.gate("StrictPostBuildSubstitutions") { Mode::Strict } else { Mode::Lenient },
         parsed: ctx.parsed.clone(),
         stop: ctx.runtime.stopping(),
+        remote: ctx.remote.as_ref().map(sluice_remote::Fetcher::bases),
     };
     let done = tokio::task::spawn_blocking(move || {
         let _permit = permit;
@@ -186,6 +187,8 @@ struct Job {
     mode: Mode,
     parsed: Arc<sluice_kustomize::Cache>,
     stop: tokio_util::sync::CancellationToken,
+    /// What is fetched for this build; none where remote bases are refused.
+    remote: Option<sluice_remote::Bases>,
 }
 
 impl Job {
@@ -197,6 +200,7 @@ impl Job {
         let options = sluice_kustomize::Options {
             load_restrictor: LoadRestrictor::None,
             cache: Some(self.parsed),
+            remote: self.remote.as_ref().map(|it| it as &dyn sluice_kustomize::Remote),
             cancelled: Some(&cancelled),
             kustomization: Some(prepared.kustomization),
             limits,
