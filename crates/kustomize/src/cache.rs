@@ -8,6 +8,8 @@ use bytes::Bytes;
 use sha2::{Digest as _, Sha256};
 use sluice_yaml::Value;
 
+use crate::layout::Layout;
+
 /// SHA-256 of a file's bytes.
 pub type Digest = [u8; 32];
 
@@ -21,8 +23,8 @@ pub(crate) struct Parsed {
     pub(crate) value: Value,
     /// Where its document begins, from 1.
     pub(crate) line: u32,
-    /// Paths of the fields that are written without a value.
-    pub(crate) empty_nulls: Arc<[Vec<String>]>,
+    /// How it is written, where that is to be told.
+    pub(crate) layout: Option<Arc<Layout>>,
     /// The document's place in the text; empty for an element of a list.
     pub(crate) span: Range<usize>,
     /// The text of the document, once it belongs to a file.

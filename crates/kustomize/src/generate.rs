@@ -82,6 +82,9 @@ pub(crate) fn make(kind: &str, args: &GeneratorArgs, values: &KeyValues<'_, '_>)
     }
     let options = args.options.clone().unwrap_or_default();
     for (field, map) in [("labels", options.labels), ("annotations", options.annotations)] {
+        if let Some(key) = map.keys().find(|key| needs_quotes(key)) {
+            return Err(no_text_key(&format!("the key `{key}` of `options.{field}`"), kind));
+        }
         if !map.is_empty() {
             object["metadata"][field] = map.into_iter().map(|(key, value)| (key, Value::from(value))).collect();
         }
@@ -141,9 +144,7 @@ impl KeyValues<'_, '_> {
         for (key, value) in pairs {
             check_key(&key)?;
             if needs_quotes(&key) {
-                return Err(Error::new(format!(
-                    "the key `{key}` is a number or a boolean to kustomize, which then cannot print the {kind}; use another"
-                )));
+                return Err(no_text_key(&format!("the key `{key}`"), kind));
             }
             if data.contains_key(&key) {
                 return Err(Error::new(format!("{kind} `{}` has the key `{key}` twice; leave one out", args.name)));
@@ -164,6 +165,13 @@ fn check_key(key: &str) -> Result<(), Error> {
         )));
     }
     Ok(())
+}
+
+fn no_text_key(key: &str, kind: &str) -> Error {
+    Error::new(format!(
+        "{key} is a number or a boolean to kustomize, which then cannot print the {kind}; quote it if it is `y` or `n`, or \
+         use another"
+    ))
 }
 
 /// `KEY=VALUE`, one pair of quotes around the value taken away.

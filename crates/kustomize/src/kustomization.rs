@@ -352,7 +352,7 @@ fn var(of: &mut Fields<'_, '_>) -> Var {
     Var { name, gvk, object_name, object_namespace, field_path }
 }
 
-pub(crate) fn sort_options(of: &mut Fields<'_, '_>) -> SortOptions {
+fn sort_options(of: &mut Fields<'_, '_>) -> SortOptions {
     let order = of.string("order");
     let legacy = of.object("legacySortOptions", |of| (of.strings("orderFirst"), of.strings("orderLast")));
     SortOptions { order, legacy }

@@ -32,6 +32,7 @@ mod generate;
 mod hash;
 mod id;
 mod kustomization;
+mod layout;
 mod loader;
 mod merge;
 mod objects;

@@ -10,8 +10,9 @@ use sluice_yaml::Value;
 
 use self::list::{ListWork, is_empty_map, is_plain, scalars};
 use crate::id::{api_version, kind};
+use crate::layout::{Layout, any_element};
 use crate::scalar::{needs_quotes, node_text};
-use crate::schema::{Node, Schema};
+use crate::schema::{Field, Node, Schema};
 use crate::structured::is_quoted;
 
 /// Elements of one list that are compared with each other, at most: lists are searched one by one.
@@ -25,7 +26,15 @@ const DIRECTIVE: &str = "$patch";
 /// # Errors
 /// When a field is a map in one and a scalar or a list in the other, or an instruction is unknown.
 pub(crate) fn merge(object: &mut Value, patch: &Value, schema: &Schema, written: Written<'_>) -> Result<(), String> {
-    let mut merger = Merger { schema, written, path: Vec::new() };
+    // kustomize throws the new root away, and so leaves the object as it is.
+    if let (Some(word), true) = (patch.get(DIRECTIVE), object.is_object())
+        && matches!(directive(word)?, Directive::Replace)
+    {
+        return Ok(());
+    }
+    let hints = [written.patch_layout, written.layout].into_iter().flatten().flat_map(|layout| &layout.schemas);
+    let hints: Vec<_> = hints.map(|(path, hint)| (path.clone(), schema.hint(hint))).collect();
+    let mut merger = Merger { schema, written, hints: &hints, path: Vec::new() };
     let kept = merger.walk(object, Patch::Value(patch), None).map_err(|error| {
         let path = crate::errors::dotted(&merger.path);
         if path.is_empty() { error } else { format!("{path}: {error}") }
@@ -38,8 +47,10 @@ pub(crate) fn merge(object: &mut Value, patch: &Value, schema: &Schema, written:
 
 /// How the object's fields are written, where that makes a difference.
 pub(crate) struct Written<'w> {
-    /// Fields without a value (`key:`): unlike a written `null` they do not stay.
-    pub(crate) empty_nulls: &'w [Vec<String>],
+    /// What is to be told of the object's text: a field without a value (`key:`) does not stay, unlike a written `null`.
+    pub(crate) layout: Option<&'w Layout>,
+    /// What is to be told of the patch's.
+    pub(crate) patch_layout: Option<&'w Layout>,
     /// Texts that took the place of a number or boolean, and with it its lack of quotes.
     pub(crate) plain_texts: &'w mut Vec<Vec<String>>,
     /// The text that the object was read from.
@@ -49,6 +60,8 @@ pub(crate) struct Written<'w> {
 struct Merger<'s> {
     schema: &'s Schema,
     written: Written<'s>,
+    /// Schemas from comments, by the path of their field.
+    hints: &'s [(Vec<String>, Field)],
     /// Where the walk is; after an error, where it happened.
     path: Vec<String>,
 }
@@ -118,9 +131,12 @@ impl<'s> Merger<'s> {
         if own != Shape::Null && other != Shape::Null && own != other {
             return Err(format!("the patch has {} where the object has {}", other.name(), own.name()));
         }
-        let schema = schema.or_else(|| self.embedded(dest, patch));
+        let schema = self.hinted().or(schema).or_else(|| self.embedded(dest, patch));
         match shape {
-            Shape::Null => Ok(matches!(patch, Patch::Nothing) && !self.written.empty_nulls.contains(&self.path)),
+            Shape::Null => {
+                let empty = self.written.layout.is_some_and(|layout| layout.empty_nulls.contains(&self.path));
+                Ok(matches!(patch, Patch::Nothing) && !empty)
+            }
             Shape::Map => self.map(dest, patch, schema),
             Shape::Scalar => {
                 match patch {
@@ -163,6 +179,16 @@ impl<'s> Merger<'s> {
             return false;
         }
         needs_quotes(text) || self.written.source.is_some_and(|source| is_quoted(source, &self.path))
+    }
+
+    /// The schema from a comment at this place.
+    fn hinted(&self) -> Option<Node<'s>> {
+        if self.hints.is_empty() {
+            return None;
+        }
+        let path = any_element(&self.path);
+        let (_, hint) = self.hints.iter().find(|(at, _)| *at == path)?;
+        self.schema.node(hint)
     }
 
     /// The schema of an object inside of another, which names its own kind.
@@ -383,7 +409,7 @@ mod tests {
     fn check(object: Value, patch: Value, want: Value) {
         let wrap = |spec: Value| json!({"apiVersion": "v1", "kind": "Pod", "spec": spec});
         let mut object = wrap(object);
-        let written = Written { empty_nulls: &[], plain_texts: &mut Vec::new(), source: None };
+        let written = Written { layout: None, patch_layout: None, plain_texts: &mut Vec::new(), source: None };
         merge(&mut object, &wrap(patch), &Schema::builtin(), written).unwrap();
         assert_eq!(object["spec"], want);
     }

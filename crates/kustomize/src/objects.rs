@@ -11,6 +11,7 @@ use sluice_yaml::{Dialect, Limits, Value, parse_all};
 use crate::cache::Parsed;
 use crate::errors::Error;
 use crate::id::kind;
+use crate::layout;
 use crate::loader::{File, NoFile};
 use crate::session::Session;
 
@@ -123,7 +124,7 @@ pub(crate) fn of_text(text: &str, limits: &Limits) -> Result<Vec<Parsed>, Error>
             continue;
         };
         let line = first_line + document.line.saturating_sub(1);
-        let value = document.value;
+        let mut value = document.value;
         if chunk.contains('&') && chunk.contains('*') {
             nodes = nodes.saturating_sub(count(&value));
         }
@@ -131,8 +132,8 @@ pub(crate) fn of_text(text: &str, limits: &Limits) -> Result<Vec<Parsed>, Error>
             let items = items(value)?;
             objects.extend(items.into_iter().map(|value| element(value, line)));
         } else {
-            let empty_nulls = empty_nulls(chunk, &value);
-            objects.push(Parsed { value, line, empty_nulls, span: *start..start + chunk.len(), source: None });
+            let layout = layout::of(chunk, &mut value);
+            objects.push(Parsed { value, line, layout, span: *start..start + chunk.len(), source: None });
         }
     }
     take_apart(objects)
@@ -198,60 +199,7 @@ fn count(value: &Value) -> usize {
 
 /// An element of a list: nothing is known of how it is written.
 fn element(value: Value, line: u32) -> Parsed {
-    Parsed { value, line, empty_nulls: Arc::default(), span: 0..0, source: None }
-}
-
-/// Where the document has `key:` and nothing behind it. kustomize's merge tells that from a written null.
-fn empty_nulls(text: &str, value: &Value) -> Arc<[Vec<String>]> {
-    const MOST: usize = 64;
-    let lines: Vec<&str> = text.lines().collect();
-    let bare = |line: &str| line.split(" #").next().unwrap_or("").trim_end().ends_with(':');
-    let depth = |line: &str| line.len() - line.trim_start().len();
-    let is_empty = |at: usize| {
-        let line = lines[at];
-        let key = depth(line) + line.trim_start().len() - line.trim_start().trim_start_matches(['-', ' ']).len();
-        let next = lines[at + 1..].iter().find(|next| !next.trim().is_empty() && !next.trim_start().starts_with('#'));
-        next.is_none_or(|next| depth(next) < key || (depth(next) == key && !next.trim_start().starts_with("- ")))
-    };
-    let candidates: Vec<u32> = (0..lines.len())
-        .filter(|&at| bare(lines[at]) && is_empty(at))
-        .filter_map(|at| u32::try_from(at + 1).ok())
-        .take(MOST)
-        .collect();
-    if candidates.is_empty() {
-        return Arc::default();
-    }
-    let mut nulls = Vec::new();
-    collect_nulls(value, &mut Vec::new(), &mut nulls, MOST);
-    nulls.retain(|path: &Vec<String>| {
-        let steps: Vec<&str> = path.iter().map(String::as_str).collect();
-        sluice_yaml::locate(text, 0, &steps).is_some_and(|mark| candidates.contains(&mark.line))
-    });
-    nulls.into()
-}
-
-fn collect_nulls(value: &Value, path: &mut Vec<String>, nulls: &mut Vec<Vec<String>>, most: usize) {
-    if nulls.len() >= most {
-        return;
-    }
-    match value {
-        Value::Null => nulls.push(path.clone()),
-        Value::Object(map) => {
-            for (key, value) in map {
-                path.push(key.clone());
-                collect_nulls(value, path, nulls, most);
-                path.pop();
-            }
-        }
-        Value::Array(list) => {
-            for (index, value) in list.iter().enumerate() {
-                path.push(index.to_string());
-                collect_nulls(value, path, nulls, most);
-                path.pop();
-            }
-        }
-        _ => {}
-    }
+    Parsed { value, line, layout: None, span: 0..0, source: None }
 }
 
 fn items(mut list: Value) -> Result<Vec<Value>, Error> {

@@ -189,11 +189,9 @@ fn action(kind: &str, fields: &mut Fields<'_, '_>, loader: &Loader<'_>) -> std::
             Action::Replacements(replacements::load(&list, loader)?)
         }
         "ValueAddTransformer" => Action::ValueAdd(value_add(fields, loader)?),
-        "SortOrderTransformer" => Action::Sort(
-            fields
-                .object("sortOptions", kustomization::sort_options)
-                .unwrap_or_else(|| kustomization::SortOptions { order: "fifo".to_owned(), legacy: None }),
-        ),
+        "SortOrderTransformer" => {
+            return Err(Error::new("`SortOrderTransformer` cannot be named; use the field `sortOptions` instead"));
+        }
         "HashTransformer" => Action::Hash,
         kind => return Err(Error::new(format!("no built-in transformer of kind `{kind}`"))),
     })

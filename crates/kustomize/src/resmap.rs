@@ -6,6 +6,7 @@ use std::collections::{HashMap, HashSet};
 use crate::id::{Id, Key};
 use crate::resource::{Behavior, Resource};
 use crate::scalar::node_text;
+use sluice_yaml::Value;
 
 /// Objects in order; no two with the same id, except where a transformer made it so.
 #[derive(Debug, Default)]
@@ -105,6 +106,11 @@ impl ResMap {
     /// Refuses two objects with one id.
     pub(crate) fn check_unique(&self) -> Result<(), String> {
         self.first_duplicate().map_or(Ok(()), Err)
+    }
+
+    /// Refuses objects that a patch or a replacement has left without kind or name, or with labels that are none.
+    pub(crate) fn check_named(&self) -> Result<(), String> {
+        self.list.iter().filter(|resource| !resource.is_gone()).try_for_each(Resource::check_named)
     }
 
     /// Puts the objects into the order `order` (a permutation).
@@ -271,7 +277,7 @@ fn merge_data(resource: &mut Resource, old: &Resource, field: &str) {
     for value in data.values_mut() {
         *value = node_text(value).into_owned().into();
     }
-    if let serde_json::Value::Object(map) = &mut resource.value {
+    if let Value::Object(map) = &mut resource.value {
         map.remove(field);
         if !data.is_empty() {
             map.insert(field.to_owned(), data.into());

@@ -7,8 +7,10 @@ use bytes::Bytes;
 use sluice_yaml::{Map, Value};
 
 use crate::id::{Id, Key, api_version, kind, split_api_version};
+use crate::layout::Layout;
 use crate::origin::Origin;
-use crate::scalar::node_text;
+use crate::scalar::{is_named, node_text, text};
+use crate::structured;
 
 /// An object and its history.
 #[derive(Debug, Clone, Default)]
@@ -29,8 +31,8 @@ pub(crate) struct Resource {
     pub(crate) transformations: Vec<Origin>,
     /// Fields that are one: see [`Resource::share`].
     shared: Vec<Shared>,
-    /// Fields that were written without any value, which a merge takes away.
-    pub(crate) empty_nulls: Arc<[Vec<String>]>,
+    /// How it was written, where that is to be told.
+    pub(crate) layout: Option<Arc<Layout>>,
     /// The text it was read from.
     pub(crate) source: Option<Bytes>,
     /// Texts that a patch put in the place of numbers: see the merge.
@@ -134,6 +136,25 @@ impl Resource {
         }
     }
 
+    /// Refuses what a patch or a replacement has left without kind or name, or with annotations that are none.
+    pub(crate) fn check_named(&self) -> Result<(), String> {
+        let kind = self.value.get("kind").and_then(text).unwrap_or_default();
+        let lacks = |what: &str| {
+            let first = self.original_id();
+            Err(format!("{first} is left without `{what}`; a patch or replacement must not take it away"))
+        };
+        if kind.is_empty() {
+            return lacks("kind");
+        }
+        if !is_named(&self.value) && !kind.ends_with("List") {
+            return lacks("metadata.name");
+        }
+        if self.value.pointer("/metadata/annotations").is_some_and(Value::is_array) {
+            return Err(format!("{}: `metadata.annotations` is a list; write a map", self.id()));
+        }
+        Ok(())
+    }
+
     /// The ids it had, oldest first. Their scope is never certain.
     pub(crate) fn previous_ids(&self) -> impl Iterator<Item = Id<'_>> {
         let (group, version) = split_api_version(api_version(&self.value));
@@ -229,6 +250,7 @@ impl Resource {
         if !self.value.is_object() {
             return;
         }
+        self.settle_flow_nulls();
         let Some(metadata) = child_map(&mut self.value, "metadata") else { return };
         let mut annotations = match metadata.remove("annotations") {
             Some(Value::Object(map)) => map,
@@ -246,8 +268,12 @@ impl Resource {
             let list = self.transformations.iter().map(Origin::to_list_item).collect();
             annotations.insert(TRANSFORMATIONS_ANNOTATION.to_owned(), Value::String(list));
         }
-        for value in annotations.values_mut() {
-            if !value.is_string() {
+        for (key, value) in &mut annotations {
+            if value.is_null() {
+                let path = ["metadata", "annotations", key].map(str::to_owned);
+                let written = self.source.as_ref().map(|source| structured::null_text(source, &path));
+                *value = Value::String(written.unwrap_or("null").to_owned());
+            } else if !value.is_string() {
                 *value = Value::String(node_text(value).into_owned());
             }
         }
@@ -283,6 +309,15 @@ impl Resource {
             }
         }
         self.shared.retain(|shared| shared.places.len() > 1);
+    }
+
+    /// What was written without a value inside of brackets is printed as an empty text, unless something came there.
+    pub(crate) fn settle_flow_nulls(&mut self) {
+        for path in self.layout.iter().flat_map(|layout| &layout.flow_nulls) {
+            if let Some(field @ Value::Null) = field(&mut self.value, path) {
+                *field = Value::String(String::new());
+            }
+        }
     }
 
     /// After the object was rebuilt, nothing is shared any more.
@@ -333,7 +368,7 @@ impl Resource {
 }
 
 /// The field at `place`.
-fn field<'a>(value: &'a mut Value, place: &[String]) -> Option<&'a mut Value> {
+pub(crate) fn field<'a>(value: &'a mut Value, place: &[String]) -> Option<&'a mut Value> {
     place.iter().try_fold(value, |value, step| match value {
         Value::Object(map) => map.get_mut(step),
         Value::Array(list) => list.get_mut(step.parse::<usize>().ok()?),
@@ -345,6 +380,12 @@ fn field<'a>(value: &'a mut Value, place: &[String]) -> Option<&'a mut Value> {
 fn same_ending(a: &[String], b: &[String]) -> bool {
     let length = a.len().min(b.len());
     a[a.len() - length..] == b[b.len() - length..] && (length > 0 || a.len() == b.len())
+}
+
+/// Whether notes can go into the annotations of an object.
+pub(crate) fn takes_annotations(object: &Value) -> bool {
+    let fits = |value: Option<&Value>| value.is_none_or(|value| value.is_null() || value.is_object());
+    fits(object.get("metadata")) && fits(object.pointer("/metadata/annotations"))
 }
 
 /// The map at `key`, made where it is missing or null; `None` where something else is.

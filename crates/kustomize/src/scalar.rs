@@ -20,6 +20,11 @@ pub(crate) fn node_text(value: &Value) -> Cow<'_, str> {
     text(value).unwrap_or(Cow::Borrowed(""))
 }
 
+/// Whether an object has the name that everything goes by.
+pub(crate) fn is_named(object: &Value) -> bool {
+    object.pointer("/metadata/name").and_then(text).is_some_and(|name| !name.is_empty())
+}
+
 fn number_text(number: &Number) -> String {
     match number.as_f64() {
         Some(float) if number.is_f64() => go_float(float),

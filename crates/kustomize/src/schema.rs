@@ -24,7 +24,7 @@ struct Type {
 
 /// What is known of one field, or of a list's elements.
 #[derive(Debug, Clone, Default)]
-struct Field {
+pub(crate) struct Field {
     /// The type of the value, or of a list's elements.
     target: Option<usize>,
     list: Option<List>,
@@ -35,6 +35,27 @@ struct Field {
 struct List {
     merge: bool,
     keys: Arc<[String]>,
+}
+
+impl List {
+    /// What an OpenAPI schema says of a list; `None` where it is of something else.
+    fn of(schema: &Value) -> Option<Self> {
+        let strategy = schema.get("x-kubernetes-patch-strategy").and_then(Value::as_str);
+        if schema.get("type").and_then(Value::as_str) != Some("array") && strategy.is_none() {
+            return None;
+        }
+        let keys = match schema.get("x-kubernetes-list-map-keys").and_then(Value::as_array) {
+            Some(keys) => keys.iter().filter_map(Value::as_str).map(str::to_owned).collect(),
+            None => schema
+                .get("x-kubernetes-patch-merge-key")
+                .and_then(Value::as_str)
+                .map(str::to_owned)
+                .into_iter()
+                .collect(),
+        };
+        let merge = strategy.is_some_and(|text| text.split(',').any(|word| word == "merge"));
+        Some(Self { merge, keys })
+    }
 }
 
 /// A place in the schema.
@@ -89,6 +110,24 @@ impl Schema {
     /// Whether a kind is one of the schema's.
     pub(crate) fn knows(&self, api_version: &str, kind: &str) -> bool {
         self.roots.contains_key(&root_key(api_version, kind))
+    }
+
+    /// The schema that a comment holds, with what it refers to here. Fields that it describes itself are not looked at.
+    pub(crate) fn hint(&self, schema: &Value) -> Field {
+        let reference = |schema: &Value| {
+            let name = schema.get("$ref").and_then(Value::as_str)?.strip_prefix("#/definitions/")?;
+            self.names.get(name).copied()
+        };
+        let is_list = schema.get("type").and_then(Value::as_str) == Some("array");
+        match List::of(schema) {
+            Some(list) if is_list => Field { target: schema.get("items").and_then(reference), list: Some(list) },
+            _ => Field { target: reference(schema), list: None },
+        }
+    }
+
+    /// The place that `field` describes.
+    pub(crate) fn node<'a>(&'a self, field: &'a Field) -> Option<Node<'a>> {
+        Node { schema: self, field: Place::Type(0) }.at(field)
     }
 
     /// The schema of Kubernetes 1.21.
@@ -210,20 +249,9 @@ impl<'a> Reader<'a> {
             let target = known.then(|| self.definition(name));
             return Field { target, list: None };
         }
-        let strategy = schema.get("x-kubernetes-patch-strategy").and_then(Value::as_str);
-        if schema.get("type").and_then(Value::as_str) == Some("array") || strategy.is_some() {
+        if let Some(list) = List::of(schema) {
             let target = schema.get("items").map(|items| self.field(items, depth + 1)).and_then(|field| field.target);
-            let keys = match schema.get("x-kubernetes-list-map-keys").and_then(Value::as_array) {
-                Some(keys) => keys.iter().filter_map(Value::as_str).map(str::to_owned).collect(),
-                None => schema
-                    .get("x-kubernetes-patch-merge-key")
-                    .and_then(Value::as_str)
-                    .map(str::to_owned)
-                    .into_iter()
-                    .collect(),
-            };
-            let merge = strategy.is_some_and(|text| text.split(',').any(|word| word == "merge"));
-            return Field { target, list: Some(List { merge, keys }) };
+            return Field { target, list: Some(list) };
         }
         if schema.get("properties").is_some() || schema.get("additionalProperties").is_some_and(Value::is_object) {
             let of = self.object(schema, depth + 1);

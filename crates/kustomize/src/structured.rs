@@ -100,6 +100,34 @@ fn value_start(source: &str, path: &[&str]) -> Option<usize> {
     Some(found + after_key(&source[found..], path.last()?).unwrap_or(0))
 }
 
+/// How a null is written: `null`, `~` or nothing at all.
+pub(crate) fn null_text<'s>(source: &'s [u8], path: &[String]) -> &'s str {
+    let path: Vec<&str> = path.iter().map(String::as_str).collect();
+    let found = std::str::from_utf8(source).ok().and_then(|source| {
+        let rest = &source[value_start(source, &path)?..];
+        ["null", "Null", "NULL", "~"].into_iter().find(|word| rest.starts_with(word)).map(|word| &rest[..word.len()])
+    });
+    found.unwrap_or("")
+}
+
+/// Whether nothing is written for the value at a path, which stands in brackets.
+pub(crate) fn is_bare(source: &str, path: &[String]) -> bool {
+    let path: Vec<&str> = path.iter().map(String::as_str).collect();
+    value_start(source, &path).is_some_and(|at| {
+        let rest = source[at..].trim_start();
+        let key = path.last().map_or("", |key| key);
+        let rest = after_empty_key(rest, key).unwrap_or(rest);
+        rest.starts_with([',', '}', ']'])
+    })
+}
+
+/// What follows `key:`.
+fn after_empty_key<'s>(text: &'s str, key: &str) -> Option<&'s str> {
+    let bare = text.trim_start_matches(['"', '\'']);
+    let rest = bare.strip_prefix(key)?.trim_start_matches(['"', '\'']).trim_start().strip_prefix(':')?;
+    Some(rest.trim_start())
+}
+
 /// Whether the text at a path is written in quotes, or as a block.
 pub(crate) fn is_quoted(source: &str, path: &[String]) -> bool {
     let path: Vec<&str> = path.iter().map(String::as_str).collect();

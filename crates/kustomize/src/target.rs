@@ -18,7 +18,7 @@ use crate::origin::Origin;
 use crate::plugin;
 use crate::repo::RepoSpec;
 use crate::resmap::ResMap;
-use crate::resource::Resource;
+use crate::resource::{self, Resource};
 use crate::transform::{self, Step};
 use crate::vars;
 
@@ -241,9 +241,13 @@ impl<'a> Target<'a> {
                 let origin = self.origin.as_ref().map(|origin| origin.append(path));
                 for object in objects::owned(parsed) {
                     self.loader.session.note_kind(api_version(&object.value), kind(&object.value));
+                    if self.origin.is_some() && !resource::takes_annotations(&object.value) {
+                        let message = "`metadata.annotations` is no map, and its origin is to be noted there";
+                        return Err(Error::in_file(&file.path, Some(object.line), message).into());
+                    }
                     let mut resource = Resource::new(object.value);
                     resource.origin.clone_from(&origin);
-                    resource.empty_nulls = object.empty_nulls;
+                    resource.layout = object.layout;
                     resource.source = object.source;
                     gathered
                         .resmap
@@ -437,6 +441,7 @@ impl<'a> Target<'a> {
             }
             gathered.resmap.drop_empties();
         }
+        self.at(gathered.resmap.check_named(), &[])?;
         for validator in validators {
             let before: Vec<Value> = gathered.resmap.iter().map(|resource| resource.value.clone()).collect();
             self.at(validator.run(&mut gathered.resmap, session), &["validators"])?;

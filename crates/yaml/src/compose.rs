@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 
 use crate::events::{Event, Events, Style, Tag};
 use crate::scalar::Plain;
-use crate::{Dialect, Document, Error, Limits, Mark, number, scalar};
+use crate::{Dialect, Document, Error, Limits, Mark, folded, number, scalar};
 
 /// The value of the first document, under the default [`Limits`]; text without any is `null`. What follows the first
 /// document is not read, as in Go.
@@ -192,8 +192,16 @@ impl<'a> Composer<'a> {
             {
                 return Ok(Key::Text(text.into_owned()));
             }
+            Event::Scalar { text, style: Style::Folded, tag: Tag::None, anchor: 0 } if self.dialect == Dialect::V3 => {
+                return Ok(Key::Text(folded::rewritten(text)));
+            }
             Event::Scalar { text, style, tag: Tag::None, anchor: 0 } if is_text(&text, style, depth, self.dialect) => {
                 return Ok(Key::Text(text.into_owned()));
+            }
+            Event::Scalar { tag: Tag::Binary | Tag::Timestamp | Tag::Other, .. }
+                if self.dialect == Dialect::V3 && depth > 0 =>
+            {
+                return Err(Error::new(at, NO_STRING));
             }
             Event::Scalar { text, style, tag, anchor } => {
                 let bare = tag == Tag::None && style == Style::Plain;
@@ -270,7 +278,7 @@ impl<'a> Composer<'a> {
     }
 }
 
-const NO_STRING: &str = "a key must be a string; put it in quotes";
+const NO_STRING: &str = "a key must be a string; put it in quotes, without a tag";
 
 enum Key {
     Text(String),

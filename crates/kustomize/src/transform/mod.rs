@@ -16,9 +16,8 @@ use crate::errors::Error;
 use crate::fieldspec::{FieldSpec, merge_all, merge_one};
 use crate::hash;
 use crate::id::Gvk;
-use crate::kustomization::{Image, Kustomization, Label, Replica, SortOptions};
+use crate::kustomization::{Image, Kustomization, Label, Replica};
 use crate::loader::Loader;
-use crate::order;
 use crate::origin::Origin;
 use crate::replacements::{self, Replacements};
 use crate::resmap::ResMap;
@@ -58,7 +57,6 @@ pub(crate) enum Action {
     Image { image: Image, fields: Arc<[FieldSpec]> },
     Replacements(Replacements),
     ValueAdd(ValueAdd),
-    Sort(SortOptions),
     Hash,
 }
 
@@ -101,7 +99,6 @@ impl Step {
             Action::Image { image, fields } => images::run(resmap, image, fields),
             Action::Replacements(list) => replacements::run(resmap, list),
             Action::ValueAdd(add) => add.run(resmap),
-            Action::Sort(options) => order::sort(resmap, options),
             Action::Hash => {
                 hash::add_suffixes(resmap);
                 Ok(())

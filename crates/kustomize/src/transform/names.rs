@@ -3,7 +3,7 @@
 use crate::fieldspec::{Create, FieldSpec, set_scalar};
 use crate::resmap::ResMap;
 use crate::resource::Resource;
-use crate::scalar::node_text;
+use crate::scalar::{is_named, node_text};
 
 pub(crate) fn prefix(resmap: &mut ResMap, prefix: &str, fields: &[FieldSpec]) -> Result<(), String> {
     rename(resmap, fields, &|name| format!("{prefix}{name}"), &mut |resource| {
@@ -36,6 +36,9 @@ fn rename(
             || (id.kind == "APIService" && id.group == "apiregistration.k8s.io")
         {
             continue;
+        }
+        if !is_named(&resource.value) && !resource.kind().ends_with("List") {
+            return Err(format!("a {} is left without `metadata.name`", resource.kind()));
         }
         let selected: Vec<&FieldSpec> = fields.iter().filter(|field| field.gvk.selects_id(&id)).collect();
         for field in selected {

@@ -5,6 +5,7 @@ use std::cell::Cell;
 use sluice_object::patch;
 use sluice_yaml::{Dialect, Map, Value};
 
+use crate::cache::Parsed;
 use crate::errors::Error;
 use crate::kustomization::{Patch, Selector};
 use crate::loader::{Loader, NoFile};
@@ -58,7 +59,7 @@ pub(crate) fn patch(patch: &Patch, loader: &Loader<'_>) -> Result<Patches, Error
             objects
                 .into_iter()
                 .map(|object| {
-                    let mut resource = Resource::new(object.value);
+                    let mut resource = patch_resource(&object);
                     resource.allow_name_change |= patch.allow_name_change;
                     resource.allow_kind_change |= patch.allow_kind_change;
                     resource
@@ -85,6 +86,12 @@ pub(crate) fn patch(patch: &Patch, loader: &Loader<'_>) -> Result<Patches, Error
         ))),
         _ => Ok(Patches { kind, matcher, source }),
     }
+}
+
+fn patch_resource(object: &Parsed) -> Resource {
+    let mut resource = Resource::new(object.value.clone());
+    resource.layout.clone_from(&object.layout);
+    resource
 }
 
 fn text_of(loader: &Loader<'_>, path: &str) -> Result<String, Error> {
@@ -166,11 +173,12 @@ fn apply_merge(
         if tracked {
             resource.show_origin();
         }
-        let empty_nulls = resource.empty_nulls.clone();
+        let layout = resource.layout.clone();
         let mut plain_texts = std::mem::take(&mut resource.plain_texts);
         let source = resource.source.clone();
         let written = Written {
-            empty_nulls: &empty_nulls,
+            layout: layout.as_deref(),
+            patch_layout: patch.layout.as_deref(),
             plain_texts: &mut plain_texts,
             source: source.as_ref().and_then(|bytes| std::str::from_utf8(bytes).ok()),
         };
@@ -210,8 +218,13 @@ fn apply_json(resmap: &mut ResMap, selected: &[usize], operations: &Value, store
         let id = resource.id().key();
         let shown = resource.id().to_string();
         if store {
+            resource.check_named()?;
             resource.store_previous();
         }
+        if resource.value.pointer("/metadata/labels").is_some_and(Value::is_array) {
+            return Err(format!("{shown}: `metadata.labels` is a list; write a map"));
+        }
+        resource.settle_flow_nulls();
         let tracked = resource.origin.is_some();
         if tracked {
             resource.show_origin();
@@ -287,16 +300,16 @@ pub(crate) fn strategic_merge(entries: &[String], more: &str, loader: &Loader<'_
     let mut patches = Vec::new();
     for entry in entries {
         match objects::of_text(entry, limits) {
-            Ok(objects) => patches.extend(objects.into_iter().map(|object| Resource::new(object.value))),
+            Ok(objects) => patches.extend(objects.iter().map(patch_resource)),
             Err(_) => {
                 let file = loader.load(entry).map_err(NoFile::error)?;
                 let objects = objects::of_file(loader.session, &file, None)?;
-                patches.extend(objects.iter().map(|object| Resource::new(object.value.clone())));
+                patches.extend(objects.iter().map(patch_resource));
             }
         }
     }
     if !more.is_empty() {
-        patches.extend(objects::of_text(more, limits)?.into_iter().map(|object| Resource::new(object.value)));
+        patches.extend(objects::of_text(more, limits)?.iter().map(patch_resource));
     }
     if patches.is_empty() {
         return Err(Error::new("the patches are empty; leave the field out"));
