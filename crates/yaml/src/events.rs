@@ -1,11 +1,12 @@
 //! Our own view of the parser: the events we use, with our positions and errors.
 //!
-//! Nothing outside this file and `error.rs` knows which parser it is.
+//! Nothing outside this file, `error.rs`, `tabs.rs` and `edit` knows which parser it is.
 
 use std::borrow::Cow;
 
 use granit_parser::{Event as Raw, Parser, ScalarStyle, Span, StrInput, StructureStyle, Tag as RawTag};
 
+use crate::tabs::Tabs;
 use crate::{Error, Limits, Mark};
 
 /// How a scalar was written, as far as its meaning depends on it.
@@ -54,6 +55,7 @@ pub(crate) struct Events<'a> {
     text: &'a str,
     /// Whether the text has U+2028 or U+2029 anywhere, which Go counts as line breaks.
     has_separators: bool,
+    tabs: Tabs,
 }
 
 impl<'a> Events<'a> {
@@ -65,14 +67,7 @@ impl<'a> Events<'a> {
         }
         let text = text.strip_prefix('\u{feff}').unwrap_or(text);
         if let Some(at) = control_character(text) {
-            let before = &text[..at];
-            let line = before.bytes().filter(|b| *b == b'\n').count() + 1;
-            let column = before.chars().rev().take_while(|c| *c != '\n').count() + 1;
-            let mark = Mark {
-                line: u32::try_from(line).unwrap_or(u32::MAX),
-                column: u32::try_from(column).unwrap_or(u32::MAX),
-            };
-            return Err(Error::new(mark, "control characters are not allowed"));
+            return Err(Error::new(mark_at(text, at), "control characters are not allowed"));
         }
         let depth = limits.depth.clamp(1, Limits::DEEPEST) + 1;
         let options = granit_parser::options! {
@@ -83,7 +78,12 @@ impl<'a> Events<'a> {
             block_nesting_limit: depth,
         };
         let has_separators = text.contains(['\u{2028}', '\u{2029}']);
-        Ok(Self { parser: Parser::new_from_str_with_options(text, options), text, has_separators })
+        Ok(Self {
+            parser: Parser::new_from_str_with_options(text, options),
+            text,
+            has_separators,
+            tabs: Tabs::new(text),
+        })
     }
 
     /// The next event and where it starts.
@@ -94,6 +94,7 @@ impl<'a> Events<'a> {
             };
             let (raw, span): (Raw<'a>, Span) = next?;
             let mark = Mark::from(&span.start);
+            self.tabs.check(self.text, &raw, &span)?;
             let event = match raw {
                 Raw::StreamStart | Raw::Anchor(..) => continue,
                 Raw::StreamEnd => Event::StreamEnd,
@@ -153,6 +154,14 @@ impl<'a> Events<'a> {
             _ => text,
         }
     }
+}
+
+/// The position of the byte at `at`.
+pub(crate) fn mark_at(text: &str, at: usize) -> Mark {
+    let before = &text[..at];
+    let line = before.bytes().filter(|b| *b == b'\n').count() + 1;
+    let column = before.chars().rev().take_while(|c| *c != '\n').count() + 1;
+    Mark { line: u32::try_from(line).unwrap_or(u32::MAX), column: u32::try_from(column).unwrap_or(u32::MAX) }
 }
 
 /// Whether double-quoted text has an escape that our parser takes and Go does not: JSON's `\/`, and surrogates.

@@ -26,6 +26,7 @@ mod limits;
 mod locate;
 mod number;
 mod scalar;
+mod tabs;
 mod timestamp;
 
 pub use serde_json::{Map, Value};

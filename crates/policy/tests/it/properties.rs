@@ -27,8 +27,7 @@ fn text() -> impl Strategy<Value = String> {
     ]
 }
 
-/// The bytes that stay: what was before, without the old value where it was marked.
-fn rest_of(text: &str) -> usize {
+fn markers(text: &str) -> usize {
     text.matches(MARKER).count()
 }
 
@@ -40,8 +39,12 @@ proptest! {
         let latest = Latest { name: "acme/web".to_owned(), tag: "1.10.0".to_owned(), digest: String::new() };
         let setters = Setters::new([("ns", "web", &latest)]).unwrap();
         let Some(edited) = setters.edit("f.yaml", &text).unwrap() else { return Ok(()) };
-        // Comments, markers and line ends are all there, but for those within a scalar of several lines that was set.
-        prop_assert_eq!(rest_of(&edited.text), rest_of(&text));
+        // Every marker is still there, but for one that is text within a scalar and no comment.
+        let limits = sluice_yaml::Limits::default();
+        let before = parse_all(&text, Dialect::V2, &limits);
+        if before.as_ref().is_ok_and(|documents| !documents.iter().any(|it| it.value.to_string().contains("$imagepolicy"))) {
+            prop_assert_eq!(markers(&edited.text), markers(&text));
+        }
         if edited.text.lines().count() == text.lines().count() {
             prop_assert_eq!(edited.text.contains('\r'), text.contains('\r'));
         }
@@ -49,8 +52,7 @@ proptest! {
         let again = setters.edit("f.yaml", &edited.text).unwrap();
         prop_assert!(again.is_none(), "{:?} -> {:?} -> {:?}", text, edited.text, again);
         // And it is still YAML, of as many documents.
-        let limits = sluice_yaml::Limits::default();
-        if let Ok(before) = parse_all(&text, Dialect::V2, &limits) {
+        if let Ok(before) = before {
             let after = parse_all(&edited.text, Dialect::V2, &limits);
             prop_assert!(after.as_ref().is_ok_and(|after| after.len() == before.len()), "{:?} -> {:?}: {:?}", text, edited.text, after);
         }

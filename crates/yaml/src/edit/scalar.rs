@@ -82,8 +82,19 @@ fn block(text: &str, node: &Node, header: usize, value: &str) -> Vec<Change> {
         return vec![replaced, Change { range: gone, with: String::new() }];
     }
     let digits: String = text[indicators.clone()].chars().filter(char::is_ascii_digit).collect();
-    let content = node.range.start + start..node.range.start + body.len();
-    vec![Change { range: indicators, with: format!("{digits}-") }, Change { range: content, with: value.to_owned() }]
+    let end = node.range.start + body.len();
+    // Blanks at the end of a line are text, too.
+    let blanks = bytes[end..].iter().take_while(|b| matches!(b, b' ' | b'\t')).count();
+    let content = node.range.start + start..end + blanks;
+    // So are empty lines in front.
+    let first = text[indicators.end..].find('\n').map_or(content.start, |at| indicators.end + at + 1);
+    let line = text[..content.start].rfind('\n').map_or(content.start, |at| at + 1);
+    let mut changes = vec![Change { range: indicators, with: format!("{digits}-") }];
+    if first < line {
+        changes.push(Change { range: first..line, with: String::new() });
+    }
+    changes.push(Change { range: content, with: value.to_owned() });
+    changes
 }
 
 /// One line that neither starts with a blank nor needs an escape.

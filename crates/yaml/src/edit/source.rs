@@ -4,6 +4,7 @@ use std::ops::Range;
 
 use granit_parser::{Event, Parser, ScalarStyle, Span, StrInput, StructureStyle};
 
+use crate::tabs::Tabs;
 use crate::{Error, Limits, Mark};
 
 /// The documents of a text. All places are byte offsets into it.
@@ -93,7 +94,15 @@ pub fn read<'a>(text: &'a str, limits: &Limits) -> Result<Source<'a>, Error> {
         block_nesting_limit: depth,
     };
     let parser = Parser::new_from_str_with_options(body, options);
-    let mut reader = Reader { parser, text, shift: text.len() - body.len(), end: 0, nodes: 0, limit: limits.nodes };
+    let mut reader = Reader {
+        parser,
+        text,
+        shift: text.len() - body.len(),
+        tabs: Tabs::new(body),
+        end: 0,
+        nodes: 0,
+        limit: limits.nodes,
+    };
     let mut source = Source { text, documents: Vec::new(), directives: has_directive(body) };
     while let Some((event, _)) = reader.next()? {
         match event {
@@ -131,6 +140,7 @@ struct Reader<'a> {
     text: &'a str,
     /// What a byte order mark in front moves all places by.
     shift: usize,
+    tabs: Tabs,
     /// Where the last event ended.
     end: usize,
     nodes: usize,
@@ -139,7 +149,11 @@ struct Reader<'a> {
 
 impl<'a> Reader<'a> {
     fn next(&mut self) -> Result<Option<(Event<'a>, Span)>, Error> {
-        Ok(self.parser.next_event().transpose()?)
+        let next = self.parser.next_event().transpose()?;
+        if let Some((event, span)) = &next {
+            self.tabs.check(&self.text[self.shift..], event, span)?;
+        }
+        Ok(next)
     }
 
     fn range(&self, span: &Span) -> Range<usize> {

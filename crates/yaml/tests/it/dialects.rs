@@ -146,6 +146,28 @@ fn a_stream_has_documents_with_lines_and_no_empty_ones() {
 }
 
 #[test]
+fn tabs_before_the_indentation_are_refused() {
+    for (text, at) in [
+        ("a: 1\n\t\nb: 2\n", (2, 1)),
+        ("a: 1\n\t# c\nb: 2\n", (2, 1)),
+        ("a:\n  b: 1\n \t\n  c: 2\n", (3, 2)),
+        ("a:\n  b: 1\n  \t\n  c: 2\n", (3, 3)),
+        ("a:\n- b: 1\n  \t\n  c: 2\n", (3, 3)),
+        ("a:\n- 1\n\t\n- 2\n", (3, 1)),
+    ] {
+        for dialect in [Dialect::V2, Dialect::V3] {
+            refused(text, dialect, at, "violates indentation");
+        }
+    }
+    refused("a: \"x\"\n\t\nb: 1\n", Dialect::V2, (2, 1), "cannot start any token");
+    refused("a:\n\t\n  b: 1\n", Dialect::V2, (2, 1), "cannot start any token");
+    both("a:\n  b: 1\n   \tx\n  c: 2\n", json!({"a": {"b": "1 x", "c": 2}}));
+    both("a:\n- 1\n \t\n- 2\n", json!({"a": [1, 2]}));
+    both("a: [x,\n\tz]\n", json!({"a": ["x", "z"]}));
+    both("a: \"x\n\ty\"\nb: |\n  x\n  \ty\n", json!({"a": "x y", "b": "x\n\ty\n"}));
+}
+
+#[test]
 fn errors_say_where() {
     let Error { line, column, .. } = parse("a: 1\nb: [1, 2\nc: 3\n", Dialect::V2).expect_err("the list is open");
     assert!(line >= 2 && column >= 1);
