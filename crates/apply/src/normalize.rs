@@ -6,13 +6,15 @@ use serde_json::{Map, Value};
 use sluice_object::schema::{Kind, Node, builtin};
 use sluice_object::{GroupVersionKind, kind, metadata_mut};
 
-/// Fields of the metadata that are the server's to set.
-const SERVER_S: [&str; 8] = [
+/// Fields of the metadata that are the server's to set, and owners: a manifest cannot know the uid of one, and the garbage
+/// collector deletes what names an owner that is not there.
+const SERVER_S: [&str; 9] = [
     "creationTimestamp",
     "deletionTimestamp",
     "deletionGracePeriodSeconds",
     "generation",
     "managedFields",
+    "ownerReferences",
     "resourceVersion",
     "selfLink",
     "uid",

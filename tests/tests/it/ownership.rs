@@ -99,6 +99,8 @@ async fn an_object_cannot_claim_what_is_the_server_s() {
     let claims = json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {
         "name": "c", "namespace": "apps", "uid": "11111111-1111-1111-1111-111111111111", "resourceVersion": "1",
         "generation": 7, "creationTimestamp": "2001-01-01T00:00:00Z", "deletionTimestamp": "2001-01-01T00:00:00Z",
+        // The garbage collector would delete what names an owner that is not there.
+        "ownerReferences": [{"apiVersion": "v1", "kind": "ConfigMap", "name": "owner", "uid": "22222222-2222-2222-2222-222222222222"}],
         "managedFields": [{"manager": "kubectl", "operation": "Apply", "apiVersion": "v1", "fieldsType": "FieldsV1",
                            "fieldsV1": {"f:data": {}}}],
     }});
@@ -112,5 +114,6 @@ async fn an_object_cannot_claim_what_is_the_server_s() {
     let metadata = &live["metadata"];
     assert_ne!(metadata["uid"], claims["metadata"]["uid"]);
     assert_eq!(metadata["deletionTimestamp"], Value::Null);
+    assert_eq!(metadata["ownerReferences"], Value::Null);
     assert!(!metadata["creationTimestamp"].as_str().unwrap_or_default().starts_with("2001"));
 }

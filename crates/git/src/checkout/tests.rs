@@ -123,6 +123,15 @@ fn names_in_different_case_are_different_files() {
 }
 
 #[test]
+fn two_unicode_forms_of_one_name_are_different_files() {
+    let mut objects = Memory::default();
+    let blob = objects.add(Kind::Blob, b"");
+    let (decomposed, composed) = ("e\u{301}.yaml", "\u{e9}.yaml");
+    let tree = objects.tree(&[("100644", decomposed.as_bytes(), blob), ("100644", composed.as_bytes(), blob)]);
+    assert_eq!(take(&objects, tree, &sluice_tree::Limits::default()).unwrap(), [decomposed, composed]);
+}
+
+#[test]
 fn a_git_bomb_reaches_a_limit() {
     let mut objects = Memory::default();
     let mut tree = objects.tree(&[]);
