@@ -3,42 +3,7 @@
 use crate::error::Error;
 use crate::url::{RemoteUrl, Scheme};
 use sha2::{Digest, Sha256};
-use std::fmt;
-use std::sync::Arc;
-
-/// A value that is never printed.
-#[derive(Clone, PartialEq, Eq, Hash, Default)]
-pub struct Secret(Arc<str>);
-
-impl Secret {
-    /// Wraps a value.
-    pub fn new(value: impl Into<Arc<str>>) -> Self {
-        Secret(value.into())
-    }
-
-    /// The value, for the one place that sends it.
-    pub fn expose(&self) -> &str {
-        &self.0
-    }
-}
-
-impl fmt::Debug for Secret {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("[redacted]")
-    }
-}
-
-impl From<&str> for Secret {
-    fn from(value: &str) -> Self {
-        Secret::new(value)
-    }
-}
-
-impl From<String> for Secret {
-    fn from(value: String) -> Self {
-        Secret::new(value)
-    }
-}
+use sluice_http::{Proxy, Secret, Tls, Transport};
 
 /// What proves who we are.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -64,35 +29,6 @@ pub enum Credentials {
         /// The server keys that are accepted, in the format of OpenSSH's `known_hosts`. There is no trust on first use.
         known_hosts: String,
     },
-}
-
-/// A client certificate, PEM.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ClientCertificate {
-    /// The certificate and its chain.
-    pub certificate: String,
-    /// The private key.
-    pub key: Secret,
-}
-
-/// TLS beyond the system's own trust.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Tls {
-    /// Further trusted authorities, PEM; the system's stay trusted.
-    pub ca: Option<String>,
-    /// Who we are.
-    pub client: Option<ClientCertificate>,
-}
-
-/// A proxy, used for every connection.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Proxy {
-    /// `http://`, `https://` or `socks5://` address.
-    pub address: String,
-    /// User name at the proxy.
-    pub username: Option<String>,
-    /// Password at the proxy.
-    pub password: Option<Secret>,
 }
 
 /// Whether an HTTP redirect may lead to another host. Credentials never follow there.
@@ -183,11 +119,7 @@ impl Access {
         if from.same_origin(to) {
             return self.clone();
         }
-        Access {
-            credentials: Credentials::Anonymous,
-            tls: Tls { ca: self.tls.ca.clone(), client: None },
-            ..self.clone()
-        }
+        Access { credentials: Credentials::Anonymous, tls: self.transport().anonymous().tls, ..self.clone() }
     }
 
     /// Tells two identities apart without holding either: the key of caches and shared round trips.
@@ -216,20 +148,21 @@ impl Access {
                 part(known_hosts);
             }
         }
-        part(self.tls.ca.as_deref().unwrap_or_default());
-        part(self.tls.client.as_ref().map_or("", |it| &it.certificate));
-        part(self.tls.client.as_ref().map_or("", |it| it.key.expose()));
-        part(self.proxy.as_ref().map_or("", |it| &it.address));
-        part(self.proxy.as_ref().and_then(|it| it.username.as_deref()).unwrap_or_default());
-        part(self.proxy.as_ref().and_then(|it| it.password.as_ref()).map_or("", Secret::expose));
         part(&format!("{:?}{:?}", self.redirects, self.plain_http));
+        hash.update(self.transport().fingerprint());
         hash.finalize().into()
+    }
+
+    /// How the server is reached over HTTP.
+    pub(crate) fn transport(&self) -> Transport {
+        Transport { tls: self.tls.clone(), proxy: self.proxy.clone(), ..Transport::default() }
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use sluice_http::ClientCertificate;
 
     fn basic(username: &str, password: &str) -> Access {
         let credentials = Credentials::Basic { username: username.into(), password: password.into() };

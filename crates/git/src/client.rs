@@ -54,7 +54,7 @@ pub struct Client(Arc<Shared>);
 
 pub(crate) struct Shared {
     pub config: Config,
-    clients: http::Clients,
+    clients: sluice_http::Clients,
     pub listings: Listings,
     handshakes: Mutex<HashMap<Key, (Instant, http::Known)>>,
 }
@@ -63,7 +63,7 @@ impl Client {
     /// A client with nothing open yet.
     pub fn new(config: Config) -> Self {
         Client(Arc::new(Shared {
-            clients: http::Clients::new(config.user_agent.clone()),
+            clients: sluice_http::Clients::new(config.user_agent.clone(), config.limits.http()),
             listings: Listings::new(config.listing_window),
             handshakes: Mutex::default(),
             config,

@@ -1,94 +1,28 @@
 //! Smart HTTP.
 
-use crate::access::{Access, Credentials, Proxy, Redirects, Secret, Tls};
+use crate::access::{Access, Credentials, Redirects};
 use crate::error::{Error, chain, peer_text};
 use crate::limits::Limits;
 use crate::protocol::{Advert, BoxRead, Packets};
-use crate::url::{RemoteUrl, Scheme, redact};
+use crate::url::{RemoteUrl, Scheme};
 use base64::Engine;
 use futures::TryStreamExt;
 use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, LOCATION};
 use reqwest::{RequestBuilder, Response, StatusCode, Url};
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use sluice_http::Clients;
+use sluice_http::redact;
+use std::sync::Arc;
 use tokio_util::io::StreamReader;
 
 const SERVICE: &str = "git-upload-pack";
 /// Bytes read of the body of an error.
 const ERROR_BODY: usize = 4 << 10;
-/// Clients kept: one per set of certificates and proxy.
-const CLIENTS: usize = 256;
 
-/// HTTP clients, one for each trust, identity and proxy; they keep connections open between operations.
-pub(crate) struct Clients {
-    user_agent: String,
-    made: Mutex<HashMap<[u8; 32], reqwest::Client>>,
-}
-
-impl Clients {
-    pub(crate) fn new(user_agent: String) -> Self {
-        Clients { user_agent, made: Mutex::default() }
-    }
-
-    /// The client for `access`, whose credentials are not part of it.
-    fn get(&self, access: &Access, limits: &Limits, url: &RemoteUrl) -> Result<reqwest::Client, Error> {
-        let key = Access { credentials: Credentials::Anonymous, ..access.clone() }.fingerprint();
-        if let Some(client) = self.made.lock().unwrap_or_else(PoisonError::into_inner).get(&key) {
-            return Ok(client.clone());
-        }
-        let client = build(access, limits, &self.user_agent, url)?;
-        let mut made = self.made.lock().unwrap_or_else(PoisonError::into_inner);
-        if made.len() >= CLIENTS {
-            made.clear();
-        }
-        made.insert(key, client.clone());
-        Ok(client)
-    }
-}
-
-fn build(access: &Access, limits: &Limits, user_agent: &str, url: &RemoteUrl) -> Result<reqwest::Client, Error> {
-    let refuse = |what: &str, err: &dyn std::fmt::Display| Error::InvalidCredentials {
-        url: url.to_string(),
-        reason: format!("{what}: {err}"),
-    };
-    let mut builder = reqwest::Client::builder()
-        .user_agent(user_agent)
-        // Followed by hand, because what follows must not carry credentials elsewhere.
-        .redirect(reqwest::redirect::Policy::none())
-        .referer(false)
-        .connect_timeout(limits.connect_timeout)
-        .read_timeout(limits.idle_timeout)
-        .pool_max_idle_per_host(4);
-    let Tls { ca, client } = &access.tls;
-    if let Some(ca) = ca {
-        let roots = reqwest::Certificate::from_pem_bundle(ca.as_bytes()).map_err(|err| refuse("ca.crt", &err))?;
-        if roots.is_empty() {
-            return Err(refuse("ca.crt", &"holds no PEM certificate"));
-        }
-        builder = builder.tls_certs_merge(roots);
-    }
-    if let Some(client) = client {
-        let pem = format!("{}\n{}\n", client.certificate.trim_end(), client.key.expose());
-        let identity = reqwest::Identity::from_pem(pem.as_bytes())
-            .map_err(|_| refuse("tls.crt and tls.key", &"are no PEM certificate and private key"))?;
-        builder = builder.identity(identity);
-    }
-    if let Some(proxy) = &access.proxy {
-        builder = builder.proxy(build_proxy(proxy).map_err(|reason| refuse("proxy address", &reason))?);
-    }
-    builder.build().map_err(|err| refuse("TLS", &chain(&err)))
-}
-
-fn build_proxy(proxy: &Proxy) -> Result<reqwest::Proxy, String> {
-    let address = Url::parse(&proxy.address).map_err(|err| err.to_string())?;
-    if !matches!(address.scheme(), "http" | "https" | "socks5" | "socks5h") {
-        return Err("the scheme must be http, https or socks5".into());
-    }
-    let mut built = reqwest::Proxy::all(address).map_err(|err| chain(&err))?;
-    if let Some(user) = &proxy.username {
-        built = built.basic_auth(user, proxy.password.as_ref().map_or("", Secret::expose));
-    }
-    Ok(built)
+/// The client for `access`, whose credentials are not part of it.
+fn client(clients: &Clients, access: &Access, url: &RemoteUrl) -> Result<reqwest::Client, Error> {
+    let invalid =
+        |error: sluice_http::Error| Error::InvalidCredentials { url: url.to_string(), reason: error.to_string() };
+    clients.get(&access.transport()).map_err(invalid)
 }
 
 /// What a handshake found, for the next conversation to begin with.
@@ -119,7 +53,7 @@ impl Session {
         let mut access = access.clone();
         let mut at = url.clone();
         for _ in 0..=limits.redirects {
-            let client = clients.get(&access, limits, &at)?;
+            let client = client(clients, &access, &at)?;
             let authorization = authorization(&access.credentials);
             let base = base(&at);
             let mut request = client.get(format!("{base}/info/refs?service={SERVICE}")).header(ACCEPT, "*/*");

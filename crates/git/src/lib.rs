@@ -31,7 +31,7 @@ mod submodule;
 mod url;
 mod worktree;
 
-pub use access::{Access, ClientCertificate, Credentials, PlainHttp, Proxy, Redirects, Secret, Tls};
+pub use access::{Access, Credentials, PlainHttp, Redirects};
 pub use client::{Client, Config};
 pub use commit::{Commit, Signature, Tag};
 pub use error::Error;
@@ -41,6 +41,7 @@ pub use listing::Freshness;
 pub use local::LocalRepository;
 pub use refs::{Ref, RefList, Reference, Resolved};
 pub use remote::{FetchOptions, Fetched, Remote};
+pub use sluice_http::{ClientCertificate, Proxy, Secret, Tls, redact};
 pub use ssh::SshAlgorithms;
-pub use url::{RemoteUrl, Scheme, redact};
+pub use url::{RemoteUrl, Scheme};
 pub use worktree::Snapshot;

@@ -55,3 +55,15 @@ impl Default for Limits {
         }
     }
 }
+
+impl Limits {
+    /// Those of HTTP connections.
+    pub(crate) fn http(&self) -> sluice_http::Limits {
+        sluice_http::Limits {
+            redirects: self.redirects,
+            attempts: 1,
+            connect_timeout: self.connect_timeout,
+            idle_timeout: self.idle_timeout,
+        }
+    }
+}

@@ -5,9 +5,10 @@
 
 use crate::checkout::Gitlink;
 use crate::error::Error;
-use crate::url::{RemoteUrl, Scheme, redact};
+use crate::url::{RemoteUrl, Scheme};
 use gix::ObjectId;
 use gix::bstr::ByteSlice;
+use sluice_http::redact;
 
 /// Bytes of a `.gitmodules`.
 const GITMODULES: usize = 1 << 20;

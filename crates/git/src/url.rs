@@ -1,6 +1,7 @@
 //! Where a repository is, checked, and spelled without secrets.
 
 use crate::error::Error;
+use sluice_http::redact;
 use std::fmt;
 use std::path::PathBuf;
 
@@ -185,23 +186,6 @@ impl std::str::FromStr for RemoteUrl {
     fn from_str(text: &str) -> Result<Self, Error> {
         RemoteUrl::parse(text)
     }
-}
-
-/// `text`, which may be no URL at all, without what may be a secret and fit for a message.
-///
-/// Everything between the scheme and the last `@` before the path goes. Idempotent.
-pub fn redact(text: &str) -> String {
-    let start = text.find("://").map_or(0, |at| at + 3);
-    let end = text[start..].find(['/', '?', '#']).map_or(text.len(), |at| start + at);
-    // A slash may stand in a password that was not encoded: then the `@` comes later.
-    let last_at =
-        text[start..end].rfind('@').map(|at| start + at).or_else(|| text[start..].rfind('@').map(|at| start + at));
-    let mut out = text[..start].to_owned();
-    out.push_str(last_at.map_or(&text[start..], |at| &text[at + 1..]));
-    if let Some(query) = out.find(['?', '#']) {
-        out.truncate(query);
-    }
-    crate::error::peer_text(out.as_bytes())
 }
 
 fn percent_decode(text: &str) -> Result<String, ()> {

@@ -6,10 +6,14 @@
 //! without it a suite says that it skips.
 #![allow(clippy::print_stdout, reason = "printing is what this crate is for")]
 
+mod registry;
+
 use std::path::{Path, PathBuf};
 use std::{env, fs};
 
 use serde_json::Value;
+
+pub use registry::{DockerRegistry, Door, REGISTRY_PASSWORD, REGISTRY_USER};
 
 /// A folder of recorded cases.
 pub struct Suite {

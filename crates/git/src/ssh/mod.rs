@@ -7,7 +7,7 @@ mod command;
 mod known_hosts;
 mod proxy;
 
-use crate::access::{Access, Credentials, Secret};
+use crate::access::{Access, Credentials};
 use crate::error::{Error, chain, peer_text};
 use crate::limits::Limits;
 use crate::protocol::{Advert, BoxRead, Packets};
@@ -17,6 +17,7 @@ use known_hosts::{KnownHosts, Verdict};
 use russh::client::{self, AuthResult, Handle};
 use russh::keys::{Algorithm, HashAlg, PrivateKey, PrivateKeyWithHashAlg, PublicKeyOrCertificate, decode_secret_key};
 use russh::{ChannelMsg, ChannelReadHalf, ChannelWriteHalf, Preferred, kex};
+use sluice_http::Secret;
 use std::borrow::Cow;
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio_util::io::StreamReader;

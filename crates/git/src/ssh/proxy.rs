@@ -1,10 +1,10 @@
 //! The way to an SSH server: straight, through an HTTP proxy's `CONNECT`, or through SOCKS5.
 
-use crate::access::{Proxy, Secret};
 use crate::error::{Error, chain, peer_text};
 use crate::limits::Limits;
 use crate::url::RemoteUrl;
 use base64::Engine;
+use sluice_http::{Proxy, Secret};
 use std::io;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
