@@ -7,8 +7,8 @@ use clap::{Args, Subcommand};
 use serde_json::Value;
 use sluice_api::meta::annotation::{PRUNE, RECONCILE, SSA};
 
-use crate::build::Local;
 use crate::cluster::{Cluster, KubeFlags, Mode};
+use crate::local::Local;
 use crate::output::{self, talk};
 use crate::render::describe;
 use crate::{compare, escape, tree, yaml};
@@ -52,15 +52,17 @@ struct KustomizationArgs {
 pub async fn run(args: DiffArgs, flags: &KubeFlags) -> anyhow::Result<ExitCode> {
     let What::Kustomization(args) = args.what;
     let cluster = Cluster::connect(flags).await?;
-    let (kustomization, objects) = args.local.build(Some(&cluster), &cluster.namespace).await?;
-    if kustomization.get("status").is_none() && !args.ignore_not_found {
-        talk::warning(&format!("Kustomization `{}` was never applied: everything is new", args.local.name));
-    }
     let mut text = String::new();
-    for object in &objects {
-        text.push_str(&one(&cluster, object).await?);
+    for part in args.local.build(Some(&cluster), &cluster.namespace).await? {
+        if part.kustomization.get("status").is_none() && !args.ignore_not_found {
+            let name = sluice_object::name(&part.kustomization);
+            talk::warning(&format!("Kustomization `{name}` was never applied: everything is new"));
+        }
+        for object in &part.objects {
+            text.push_str(&one(&cluster, object).await?);
+        }
+        text.push_str(&deleted(&cluster, &part.kustomization, &part.objects).await?);
     }
-    text.push_str(&deleted(&cluster, &kustomization, &objects).await?);
     output::data(&escape::lines(&text))?;
     if text.is_empty() {
         return Ok(ExitCode::SUCCESS);

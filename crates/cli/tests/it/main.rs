@@ -1,6 +1,7 @@
 //! The command as people and scripts see it: stdout, stderr, exit code. What needs a cluster is tested end to end.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod build;
 mod edit;
 mod helm;
 mod kustomize;
