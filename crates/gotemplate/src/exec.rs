@@ -3,6 +3,7 @@
 pub(crate) mod builtins;
 mod call;
 mod compare;
+mod complex;
 mod eval;
 mod walk;
 
@@ -157,12 +158,27 @@ impl<'c, 'r> Call<'c, 'r> {
                 executing: true,
             });
         };
+        self.run_tree(set, &tree, data)
+    }
+
+    /// Executes a text that was parsed into `set`, and gives what it writes.
+    ///
+    /// # Errors
+    /// As [`execute`].
+    pub fn execute_text(&mut self, set: &Arc<Set>, template: &crate::Template, data: Value) -> Result<Vec<u8>, Error> {
+        match &template.0 {
+            Some(tree) => self.run_tree(set, tree, data),
+            None => Ok(Vec::new()),
+        }
+    }
+
+    fn run_tree(&mut self, set: &Arc<Set>, tree: &Tree, data: Value) -> Result<Vec<u8>, Error> {
         let mut out = Vec::new();
         let Some(first) = tree.root.first() else { return Ok(out) };
         let mut state = State {
             run: &mut *self.run,
             set,
-            tree: &tree,
+            tree,
             at: At::Node(first),
             vars: vec![("$", Typed::concrete(data.clone()))],
             out: &mut out,

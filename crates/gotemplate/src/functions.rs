@@ -62,7 +62,7 @@ impl Param {
     pub(crate) fn nil(self) -> Value {
         match self {
             Self::Map => Value::map::<String>([]),
-            Self::List => Value::list([]),
+            Self::List => Value::nil_list(crate::Elem::Any),
             Self::Bytes => Value::Bytes(Arc::from([])),
             _ => Value::Nil,
         }
@@ -90,6 +90,8 @@ pub(crate) enum Function {
 #[derive(Clone, Default)]
 pub struct Functions {
     by_name: HashMap<&'static str, Function>,
+    /// Methods of [`MapKind::Values`](crate::MapKind::Values).
+    of_values: HashMap<&'static str, (Signature, Body)>,
 }
 
 impl std::fmt::Debug for Functions {
@@ -103,7 +105,7 @@ impl Functions {
     #[must_use]
     pub fn builtin() -> Self {
         let by_name = builtins::ALL.iter().map(|(name, builtin)| (*name, Function::Builtin(*builtin))).collect();
-        Self { by_name }
+        Self { by_name, of_values: HashMap::new() }
     }
 
     /// Adds or replaces a function. Its arguments arrive checked against the signature.
@@ -112,6 +114,18 @@ impl Functions {
         F: Fn(&mut Call<'_, '_>, &[Value]) -> Result<Value, Error> + Send + Sync + 'static,
     {
         self.by_name.insert(name, Function::Host(Signature { fixed, rest }, Arc::new(body)));
+    }
+
+    /// Adds a method of maps of the kind [`Values`](crate::MapKind::Values): the map is the first argument.
+    pub fn add_values_method<F>(&mut self, name: &'static str, fixed: &'static [Param], body: F)
+    where
+        F: Fn(&mut Call<'_, '_>, &[Value]) -> Result<Value, Error> + Send + Sync + 'static,
+    {
+        self.of_values.insert(name, (Signature { fixed, rest: None }, Arc::new(body)));
+    }
+
+    pub(crate) fn values_method(&self, name: &str) -> Option<&(Signature, Body)> {
+        self.of_values.get(name)
     }
 
     /// Whether templates may call `name`.

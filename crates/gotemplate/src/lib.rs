@@ -40,5 +40,5 @@ pub use functions::{Functions, Param, Signature};
 pub use limits::Limits;
 pub use object::{Object, RangeItems};
 pub use quote::quote;
-pub use set::Set;
+pub use set::{Set, Template};
 pub use value::{Elem, List, Map, MapKind, Value};

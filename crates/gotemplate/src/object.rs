@@ -57,6 +57,11 @@ pub trait Object: Debug + Send + Sync {
     /// What printing makes of it, by `%v`, and by `%+v` if `plus`.
     fn print(&self, plus: bool) -> String;
 
+    /// What an action writes of it: Go finds a `String` method of the pointer here, and not where a function gets it.
+    fn display(&self) -> String {
+        self.print(false)
+    }
+
     /// Itself, for hosts that look for their own types.
     fn as_any(&self) -> &dyn Any;
 }

@@ -6,6 +6,10 @@ use std::sync::Arc;
 use crate::parse::ast::{Tree, is_empty};
 use crate::{Error, Functions};
 
+/// A text that was parsed, to be executed as it is.
+#[derive(Clone, Debug)]
+pub struct Template(pub(crate) Option<Arc<Tree>>);
+
 /// Templates by name. A set may stand on another, whose templates it sees and may hide.
 #[derive(Clone, Debug)]
 pub struct Set {
@@ -34,18 +38,20 @@ impl Set {
     }
 
     /// Adds the template `name` and all that `text` defines. A later definition replaces an earlier one, unless the
-    /// later is empty.
+    /// later is empty. Gives the text itself as a template, whether the set took it or not.
     ///
     /// # Errors
     /// A syntax error, or a function that `functions` lacks, as Go words it.
-    pub fn parse(&mut self, name: &str, text: &str, functions: &Functions) -> Result<(), Error> {
-        for tree in crate::parse::parse(name, text, &|name| functions.has(name))?.trees {
+    pub fn parse(&mut self, name: &str, text: &str, functions: &Functions) -> Result<Template, Error> {
+        let trees = crate::parse::parse(name, text, &|name| functions.has(name))?.trees;
+        let own = trees.iter().find(|tree| tree.name == name).cloned();
+        for tree in trees {
             if is_empty(&tree.root) && self.get(&tree.name).is_some() {
                 continue;
             }
             self.trees.insert(tree.name.clone(), tree);
         }
-        Ok(())
+        Ok(Template(own))
     }
 
     /// Whether `name` is defined here or below.

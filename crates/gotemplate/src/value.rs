@@ -54,6 +54,8 @@ pub enum Elem {
     Int,
     /// `[]map[string]interface {}` and other lists of maps.
     Map,
+    /// `[][]interface {}`.
+    List,
 }
 
 /// An immutable list.
@@ -63,6 +65,27 @@ pub struct List {
     pub elem: Elem,
     /// The elements.
     pub items: Arc<Vec<Value>>,
+    nil: bool,
+}
+
+impl List {
+    /// A list of these elements.
+    #[must_use]
+    pub fn new(elem: Elem, items: Vec<Value>) -> Self {
+        Self { elem, items: Arc::new(items), nil: false }
+    }
+
+    /// Go's nil slice: as good as an empty list, but null in JSON.
+    #[must_use]
+    pub fn nil(elem: Elem) -> Self {
+        Self { elem, items: Arc::default(), nil: true }
+    }
+
+    /// Whether it is Go's nil slice.
+    #[must_use]
+    pub fn is_nil(&self) -> bool {
+        self.nil
+    }
 }
 
 /// The type of a map.
@@ -137,12 +160,18 @@ impl Value {
 
     /// A `[]interface {}`.
     pub fn list(items: impl IntoIterator<Item = Value>) -> Self {
-        Self::List(List { elem: Elem::Any, items: Arc::new(items.into_iter().collect()) })
+        Self::List(List::new(Elem::Any, items.into_iter().collect()))
     }
 
     /// A `[]string`.
     pub fn strings<T: Into<Value>>(items: impl IntoIterator<Item = T>) -> Self {
-        Self::List(List { elem: Elem::String, items: Arc::new(items.into_iter().map(Into::into).collect()) })
+        Self::List(List::new(Elem::String, items.into_iter().map(Into::into).collect()))
+    }
+
+    /// A nil `[]interface {}` or `[]string`.
+    #[must_use]
+    pub fn nil_list(elem: Elem) -> Self {
+        Self::List(List::nil(elem))
     }
 
     /// True for no value.
@@ -232,6 +261,7 @@ impl Value {
                 Elem::String => "[]string",
                 Elem::Int => "[]int",
                 Elem::Map => "[]map[string]interface {}",
+                Elem::List => "[][]interface {}",
             },
             Self::Map(map) => match map.kind {
                 MapKind::Any => "map[string]interface {}",

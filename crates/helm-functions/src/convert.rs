@@ -45,7 +45,10 @@ pub(crate) fn strslice(value: &Value) -> Vec<String> {
         Value::List(list) => list.items.iter().filter(|item| !item.is_nil()).map(strval_text).collect(),
         Value::Bytes(bytes) => bytes.iter().map(ToString::to_string).collect(),
         Value::Nil => Vec::new(),
-        other => vec![strval_text(other)],
+        other => match items(other) {
+            Some(items) => items.iter().map(strval_text).collect(),
+            None => vec![strval_text(other)],
+        },
     }
 }
 
@@ -148,6 +151,7 @@ fn to_json_at(value: &Value, depth: usize) -> Result<serde_json::Value, Error> {
         }
         Value::String(_) | Value::Raw(_) => J::from(text(value).into_owned()),
         Value::Bytes(bytes) => J::from(crate::encoding::base64_text(bytes)),
+        Value::List(list) if list.is_nil() => J::Null,
         Value::List(list) => {
             J::Array(list.items.iter().map(|item| to_json_at(item, depth + 1)).collect::<Result<_, _>>()?)
         }
@@ -167,6 +171,9 @@ pub(crate) fn items(value: &Value) -> Option<Vec<Value>> {
     match value {
         Value::List(list) => Some(list.items.to_vec()),
         Value::Bytes(bytes) => Some(bytes.iter().map(|byte| Value::Uint8(*byte)).collect()),
+        Value::Object(object) if object.kind() == "slice" => {
+            object.entries().map(|entries| entries.into_iter().map(|(_, item)| item).collect())
+        }
         _ => None,
     }
 }
@@ -180,7 +187,7 @@ pub(crate) fn as_map(value: &Value) -> Option<&Map> {
 
 pub(crate) fn ints(numbers: Vec<i64>) -> Value {
     let items = numbers.into_iter().map(Value::Int).collect();
-    Value::List(List { elem: Elem::Int, items: std::sync::Arc::new(items) })
+    Value::List(List::new(Elem::Int, items))
 }
 
 /// Go's reflect.DeepEqual.
@@ -188,6 +195,7 @@ pub(crate) fn deep_equal(a: &Value, b: &Value) -> bool {
     match (a, b) {
         (Value::List(a), Value::List(b)) => {
             a.elem == b.elem
+                && a.is_nil() == b.is_nil()
                 && a.items.len() == b.items.len()
                 && a.items.iter().zip(b.items.iter()).all(|(a, b)| deep_equal(a, b))
         }

@@ -148,7 +148,10 @@ fn copy(call: &mut sluice_gotemplate::Call<'_, '_>, value: &Value, depth: usize)
         }
         Value::List(list) => {
             let items: Result<Vec<_>, _> = list.items.iter().map(|item| copy(call, item, depth + 1)).collect();
-            Value::List(sluice_gotemplate::List { elem: list.elem, items: std::sync::Arc::new(items?) })
+            if list.is_nil() {
+                return Ok(value.clone());
+            }
+            Value::List(sluice_gotemplate::List::new(list.elem, items?))
         }
         other => other.clone(),
     })

@@ -2,10 +2,11 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use sluice_gotemplate::{Error, Functions, Value, json_number};
+use sluice_gotemplate::{Elem, Error, Functions, Value, json_number};
 use sluice_yaml::Dialect;
 
 use crate::convert::{ANY, STR, ok, text, to_json};
+use crate::json;
 
 pub(crate) fn base64_text(bytes: &[u8]) -> String {
     STANDARD.encode(bytes)
@@ -29,34 +30,41 @@ pub(crate) fn add(f: &mut Functions) {
             Err(at) => ok(format!("illegal base32 data at input byte {at}")),
         }
     });
-    f.add("toJson", &[ANY], None, |_, a| ok(json(&a[0], None, true).unwrap_or_default()));
-    f.add("mustToJson", &[ANY], None, |_, a| ok(json(&a[0], None, true)?));
-    f.add("toPrettyJson", &[ANY], None, |_, a| ok(json(&a[0], Some("  "), true).unwrap_or_default()));
-    f.add("mustToPrettyJson", &[ANY], None, |_, a| ok(json(&a[0], Some("  "), true)?));
-    f.add("toRawJson", &[ANY], None, |_, a| ok(json(&a[0], None, false)?));
-    f.add("mustToRawJson", &[ANY], None, |_, a| ok(json(&a[0], None, false)?));
+    f.add("toJson", &[ANY], None, |_, a| ok(json_text(&a[0], None, true).unwrap_or_default()));
+    f.add("mustToJson", &[ANY], None, |_, a| ok(json_text(&a[0], None, true)?));
+    f.add("toPrettyJson", &[ANY], None, |_, a| ok(json_text(&a[0], Some("  "), true).unwrap_or_default()));
+    f.add("mustToPrettyJson", &[ANY], None, |_, a| ok(json_text(&a[0], Some("  "), true)?));
+    f.add("toRawJson", &[ANY], None, |_, a| ok(json_text(&a[0], None, false)?));
+    f.add("mustToRawJson", &[ANY], None, |_, a| ok(json_text(&a[0], None, false)?));
     f.add("fromJson", &[STR], None, |_, a| {
-        Ok(match parse_json(&text(&a[0])) {
+        Ok(match json::parse(&text(&a[0])) {
             Ok(serde_json::Value::Object(map)) => Value::from_json(&serde_json::Value::Object(map)),
             Ok(serde_json::Value::Null) => Value::Nil,
+            Err(json::Error { read: Some(serde_json::Value::Object(mut map)), message }) => {
+                map.insert("Error".into(), message.into());
+                Value::from_json(&serde_json::Value::Object(map))
+            }
+            Err(json::Error { read: Some(other), .. }) if !other.is_object() => {
+                Value::map([("Error", Value::from(mismatch(&other, "map[string]interface {}")))])
+            }
             Ok(other) => Value::map([("Error", Value::from(mismatch(&other, "map[string]interface {}")))]),
-            Err(message) => Value::map([("Error", Value::from(message))]),
+            Err(error) => Value::map([("Error", Value::from(error.message))]),
         })
     });
     f.add("fromJsonArray", &[STR], None, |_, a| {
-        Ok(match parse_json(&text(&a[0])) {
+        Ok(match json::parse(&text(&a[0])) {
             Ok(serde_json::Value::Array(items)) => Value::list(items.iter().map(Value::from_json)),
-            Ok(serde_json::Value::Null) => Value::list([]),
+            Ok(serde_json::Value::Null) => Value::nil_list(Elem::Any),
             Ok(other) => Value::list([Value::from(mismatch(&other, "[]interface {}"))]),
-            Err(message) => Value::list([Value::from(message)]),
+            Err(error) => Value::list([Value::from(error.message)]),
         })
     });
     f.add("mustFromJson", &[STR], None, |_, a| {
-        parse_json(&text(&a[0])).map(|v| Value::from_json(&v)).map_err(Error::new)
+        json::parse(&text(&a[0])).map(|v| Value::from_json(&v)).map_err(|error| Error::new(error.message))
     });
     f.add("toYaml", &[ANY], None, |_, a| ok(yaml(&a[0]).unwrap_or_default()));
     f.add("mustToYaml", &[ANY], None, |_, a| ok(yaml(&a[0])?));
-    f.add("toYamlPretty", &[ANY], None, |_, a| ok(yaml(&a[0]).map(|text| indent_lists(&text)).unwrap_or_default()));
+    f.add("toYamlPretty", &[ANY], None, |_, a| ok(pretty_yaml(&a[0]).unwrap_or_default()));
     f.add("fromYaml", &[STR], None, |_, a| {
         Ok(match sluice_yaml::parse(&text(&a[0]), Dialect::V2) {
             Ok(serde_json::Value::Object(map)) => Value::from_json(&serde_json::Value::Object(map)),
@@ -68,7 +76,7 @@ pub(crate) fn add(f: &mut Functions) {
                     mismatch(&other, "map[string]interface {}")
                 )),
             )]),
-            Err(error) => Value::map([("Error", Value::from(yaml_error(&error)))]),
+            Err(error) => Value::map([("Error", Value::from(crate::yaml_error(&error, &text(&a[0]))))]),
         })
     });
     f.add("fromYamlArray", &[STR], None, |_, a| {
@@ -79,41 +87,9 @@ pub(crate) fn add(f: &mut Functions) {
                 "error unmarshaling JSON: while decoding JSON: {}",
                 mismatch(&other, "[]interface {}")
             ))]),
-            Err(error) => Value::list([Value::from(yaml_error(&error))]),
+            Err(error) => Value::list([Value::from(crate::yaml_error(&error, &text(&a[0])))]),
         })
     });
-}
-
-/// An error in the words of Go's parser, for the mistakes that are made most.
-fn yaml_error(error: &sluice_yaml::Error) -> String {
-    let message = error.message.as_str();
-    let has = |part: &str| message.contains(part);
-    let (line, message) = if has("unclosed bracket '['") {
-        (Some(error.line), "did not find expected ',' or ']'")
-    } else if has("unclosed bracket '{'") {
-        (Some(error.line), "did not find expected ',' or '}'")
-    } else if has("simple key expected ':'") {
-        (Some(error.line + 1), "could not find expected ':'")
-    } else {
-        let said = [
-            ("unclosed quote", "found unexpected end of stream"),
-            ("unexpected character: ", "found character that cannot start any token"),
-            ("tabs disallowed within this context", "found character that cannot start any token"),
-            ("invalid trailing content after double-quoted scalar", "did not find expected key"),
-            ("found unknown escape character", "found unknown escape character"),
-            ("alphabetic or numeric character", "did not find expected alphabetic or numeric character"),
-            ("not allowed in this context", message),
-        ];
-        match said.iter().find(|(ours, _)| has(ours)) {
-            // The scanner leaves the first line unsaid.
-            Some((_, said)) => (Some(error.line).filter(|line| *line > 1), *said),
-            None => (Some(error.line), message),
-        }
-    };
-    match line {
-        Some(line) => format!("error converting YAML to JSON: yaml: line {line}: {message}"),
-        None => format!("error converting YAML to JSON: yaml: {message}"),
-    }
 }
 
 fn mismatch(found: &serde_json::Value, wanted: &str) -> String {
@@ -127,81 +103,15 @@ fn mismatch(found: &serde_json::Value, wanted: &str) -> String {
     format!("json: cannot unmarshal {kind} into Go value of type {wanted}")
 }
 
-fn parse_json(text: &str) -> Result<serde_json::Value, String> {
-    serde_json::from_str(text).map_err(|error| {
-        if error.is_eof() {
-            return "unexpected end of JSON input".to_owned();
-        }
-        let offset: usize = text.split_inclusive('\n').take(error.line().saturating_sub(1)).map(str::len).sum();
-        let at = (offset + error.column()).saturating_sub(1);
-        let c = text.get(at..).and_then(|rest| rest.chars().next()).unwrap_or(' ');
-        let shown = if c == '\'' { "'\\''".to_owned() } else { format!("'{c}'") };
-        let before = text[..at.min(text.len())].trim_end();
-        let reason = error.to_string();
-        let context = if reason.starts_with("expected `,` or `}`") {
-            "after object key:value pair"
-        } else if reason.starts_with("expected `,` or `]`") {
-            "after array element"
-        } else if before.ends_with(',') && c == '}' {
-            "looking for beginning of object key string"
-        } else if before.is_empty() {
-            "looking for beginning of value"
-        } else if serde_json::from_str::<serde_json::Value>(before).is_ok() {
-            "after top-level value"
-        } else if before.ends_with('{') {
-            "looking for beginning of object key string"
-        } else {
-            "looking for beginning of value"
-        };
-        format!("invalid character {shown} {context}")
-    })
-}
-
-fn yaml(value: &Value) -> Result<String, Error> {
-    let data = to_json(value).map_err(|error| Error::new(format!("error marshaling into JSON: {error}")))?;
-    let text = sluice_yaml::emit(&data).map_err(|error| Error::new(error.to_string()))?;
+fn pretty_yaml(value: &Value) -> Result<String, Error> {
+    let text = sluice_yaml::emit_pretty(&to_json(value)?).map_err(|error| Error::new(error.to_string()))?;
     Ok(text.strip_suffix('\n').map(str::to_owned).unwrap_or(text))
 }
 
-/// go-yaml v3's style with an indent of two: what sigs yaml leaves at the parent's column goes in.
-fn indent_lists(text: &str) -> String {
-    let mut out = String::new();
-    // Columns of the open sequences that were moved.
-    let mut moved: Vec<usize> = Vec::new();
-    let mut previous: Option<(usize, bool)> = None;
-    for line in text.split('\n') {
-        let column = line.len() - line.trim_start_matches(' ').len();
-        let item = line[column..].starts_with("- ") || &line[column..] == "-";
-        if !line.trim().is_empty() {
-            while moved.last().is_some_and(|at| column < *at || (column == *at && !item)) {
-                moved.pop();
-            }
-            if item
-                && moved.last() != Some(&column)
-                && let Some((before, opens)) = previous
-                && opens
-                && before == column
-            {
-                moved.push(column);
-            }
-            // The key in `- key:` stands two columns in.
-            let mut at = column;
-            let mut rest = &line[column..];
-            while let Some(inner) = rest.strip_prefix("- ") {
-                at += 2;
-                rest = inner;
-            }
-            previous = Some((at, rest.ends_with(':')));
-        }
-        if !out.is_empty() {
-            out.push('\n');
-        }
-        if !line.is_empty() {
-            out.push_str(&"  ".repeat(moved.len()));
-        }
-        out.push_str(line);
-    }
-    out
+pub(crate) fn yaml(value: &Value) -> Result<String, Error> {
+    let data = to_json(value).map_err(|error| Error::new(format!("error marshaling into JSON: {error}")))?;
+    let text = sluice_yaml::emit(&data).map_err(|error| Error::new(error.to_string()))?;
+    Ok(text.strip_suffix('\n').map(str::to_owned).unwrap_or(text))
 }
 
 pub(crate) fn bad_base64(bytes: &[u8]) -> usize {
@@ -215,7 +125,7 @@ pub(crate) fn bad_base64(bytes: &[u8]) -> usize {
             let rest = bytes[at + 1..].iter().filter(|b| !matches!(b, b'\n' | b'\r')).count();
             return match count % 4 {
                 2 if bytes.get(at + 1) != Some(&b'=') && rest == 0 => bytes.len(),
-                2 if bytes.get(at + 1) != Some(&b'=') => at + 1,
+                2 if bytes.get(at + 1) != Some(&b'=') => at,
                 2 => at + 2,
                 3 => at + 1,
                 _ => at,
@@ -249,23 +159,39 @@ fn base32(bytes: &[u8]) -> String {
 fn unbase32(text: &str) -> Result<Vec<u8>, usize> {
     let bytes: Vec<u8> = text.bytes().filter(|b| !matches!(b, b'\n' | b'\r')).collect();
     let mut out = Vec::new();
-    for (block, chunk) in bytes.chunks(8).enumerate() {
-        let digits = chunk.iter().position(|b| *b == b'=').unwrap_or(chunk.len());
+    let mut blocks = bytes.chunks(8).enumerate();
+    while let Some((block, chunk)) = blocks.next() {
+        let start = block * 8;
         let mut bits = 0u64;
-        for (at, byte) in chunk[..digits].iter().enumerate() {
-            let digit = BASE32.iter().position(|b| b == byte).ok_or(block * 8 + at)?;
-            bits |= (digit as u64) << (35 - at * 5);
-        }
-        if chunk.len() < 8 || matches!(digits, 0 | 1 | 3 | 6) {
-            return Err(block * 8 + digits);
+        let mut digits = 0;
+        while digits < 8 {
+            let Some(byte) = chunk.get(digits) else { return Err(start) };
+            if *byte == b'=' && digits >= 2 && start + 8 >= bytes.len() {
+                if chunk.len() < 8 {
+                    return Err(bytes.len());
+                }
+                if let Some(odd) = chunk[digits..].iter().position(|b| *b != b'=') {
+                    return Err(start + digits + odd - 1);
+                }
+                if matches!(digits, 3 | 6) {
+                    return Err(start + digits);
+                }
+                break;
+            }
+            let digit = BASE32.iter().position(|b| b == byte).ok_or(start + digits)?;
+            bits |= (digit as u64) << (35 - digits * 5);
+            digits += 1;
         }
         out.extend_from_slice(&bits.to_be_bytes()[3..3 + digits * 5 / 8]);
+        if digits < 8 && blocks.next().is_some() {
+            return Err(start + 8);
+        }
     }
     Ok(out)
 }
 
 /// Go's encoding/json of a value, compact or indented, with or without HTML's characters escaped.
-fn json(value: &Value, indent: Option<&str>, html: bool) -> Result<String, Error> {
+fn json_text(value: &Value, indent: Option<&str>, html: bool) -> Result<String, Error> {
     let data = to_json(value)?;
     let mut out = String::new();
     write_json(&mut out, &data, indent, html, 0);

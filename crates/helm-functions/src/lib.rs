@@ -11,23 +11,28 @@ mod crypto;
 mod dates;
 mod dicts;
 mod encoding;
+mod json;
 mod keys;
 mod lists;
 mod math;
 mod network;
 mod paths;
 mod patterns;
+mod re2;
 mod reflection;
 mod rendering;
 mod secrets;
 mod semver;
 mod strings;
+mod time_parse;
 mod toml;
 mod trace;
+mod values;
+mod words;
 
 pub use rendering::{Lookup, Options};
 pub use sluice_gotemplate::Functions;
-pub use trace::{explain, parse_error};
+pub use trace::{explain, parse_error, yaml_error};
 
 /// All functions that a chart's templates may call.
 #[must_use]
@@ -50,5 +55,6 @@ pub fn functions(options: &Options) -> Functions {
     certificates::add(&mut functions);
     toml::add(&mut functions);
     rendering::add(&mut functions, options);
+    values::add(&mut functions);
     functions
 }

@@ -47,12 +47,16 @@ pub(crate) fn add(f: &mut Functions) {
         list_of("find last", &a[0], |items| Ok(items.last().cloned().unwrap_or_default()))
     });
     both(f, ["rest", "mustRest"], &[ANY], None, |a| {
-        list_of("find rest", &a[0], |items| Ok(Value::list(items.into_iter().skip(1))))
+        list_of("find rest", &a[0], |items| {
+            Ok(if items.is_empty() { Value::nil_list(Elem::Any) } else { Value::list(items.into_iter().skip(1)) })
+        })
     });
     both(f, ["initial", "mustInitial"], &[ANY], None, |a| {
         list_of("find initial", &a[0], |mut items| {
-            items.pop();
-            Ok(Value::list(items))
+            Ok(match items.pop() {
+                None => Value::nil_list(Elem::Any),
+                Some(_) => Value::list(items),
+            })
         })
     });
     let push = |a: &[Value]| {
@@ -83,7 +87,7 @@ pub(crate) fn add(f: &mut Functions) {
             })?);
             call.check_size(all.len().saturating_mul(16))?;
         }
-        Ok(if all.is_empty() { Value::Nil } else { Value::list(all) })
+        Ok(if all.is_empty() { Value::nil_list(Elem::Any) } else { Value::list(all) })
     });
     both(f, ["reverse", "mustReverse"], &[ANY], None, |a| {
         list_of("find reverse", &a[0], |mut items| {
@@ -134,7 +138,7 @@ pub(crate) fn add(f: &mut Functions) {
                 Value::List(list) => list.elem,
                 _ => Elem::Any,
             };
-            Ok(Value::List(List { elem, items: std::sync::Arc::new(items[from as usize..to as usize].to_vec()) }))
+            Ok(Value::List(List::new(elem, items[from as usize..to as usize].to_vec())))
         })
     });
     both(f, ["chunk", "mustChunk"], &[INT, ANY], None, |a| {
@@ -146,7 +150,8 @@ pub(crate) fn add(f: &mut Functions) {
             if size <= 0 {
                 return fail("runtime error: makeslice: len out of range");
             }
-            Ok(Value::list(items.chunks(size as usize).map(|chunk| Value::list(chunk.to_vec()))))
+            let chunks = items.chunks(size as usize).map(|chunk| Value::list(chunk.to_vec()));
+            Ok(Value::List(List::new(Elem::List, chunks.collect())))
         })
     });
     f.add("until", &[INT], None, |call, a| {

@@ -51,11 +51,11 @@ fn tpl(call: &mut Call<'_, '_>, template: &str, data: Value) -> Outcome {
     call.spend(template.len() as u64 / 16)?;
     let mut set = Set::above(call.set().clone());
     let name = call.set().name().to_owned();
-    if let Err(error) = set.parse(&name, template, call.functions()) {
-        return Err(Error::wrap(format!("cannot parse template {}: ", quote(template)), error));
-    }
-    let set = Arc::new(set);
-    match call.execute(&set, &name, data) {
+    let parsed = match set.parse(&name, template, call.functions()) {
+        Ok(parsed) => parsed,
+        Err(error) => return Err(Error::wrap(format!("cannot parse template {}: ", quote(template)), error)),
+    };
+    match call.execute_text(&Arc::new(set), &parsed, data) {
         Ok(out) => Ok(Value::from(String::from_utf8_lossy(&out).replace("<no value>", ""))),
         Err(error) => Err(Error::wrap(format!("error during tpl function execution for {}: ", quote(template)), error)),
     }

@@ -2,11 +2,8 @@
 
 use sluice_gotemplate::{Call, Error, Functions, Value, quote, sprint};
 
-use crate::convert::{ANY, INT, Outcome, STR, fail, int, ok, strslice, strval, strval_text, text};
-
-fn runes(value: &str) -> impl Iterator<Item = char> + '_ {
-    value.chars()
-}
+use crate::convert::{ANY, INT, Outcome, STR, fail, int, items, ok, strslice, strval, strval_text, text};
+use crate::words;
 
 fn cut(value: &Value, from: usize, to: usize) -> Outcome {
     ok(value.bytes().unwrap_or_default()[from..to].to_vec())
@@ -37,7 +34,8 @@ pub(crate) fn add(f: &mut Functions) {
     });
     f.add("nospace", &[STR], None, |_, a| ok(text(&a[0]).replace(char::is_whitespace, "")));
     f.add("initials", &[STR], None, |_, a| {
-        ok(text(&a[0]).split_whitespace().filter_map(|word| word.chars().next()).collect::<String>())
+        // The library takes the first byte of a word for a letter.
+        ok(text(&a[0]).split_whitespace().map(|word| char::from(word.as_bytes()[0])).collect::<String>())
     });
     f.add("abbrev", &[INT, STR], None, |_, a| abbreviate(0, int(&a[0]), &a[1]));
     f.add("abbrevboth", &[INT, INT, STR], None, |_, a| abbreviate(int(&a[0]), int(&a[1]), &a[2]));
@@ -79,9 +77,9 @@ pub(crate) fn add(f: &mut Functions) {
         ok(whole.replace(&*old, &new))
     });
     f.add("plural", &[STR, STR, INT], None, |_, a| Ok(if int(&a[2]) == 1 { a[0].clone() } else { a[1].clone() }));
-    f.add("snakecase", &[STR], None, |_, a| ok(snake(&text(&a[0]), '_')));
-    f.add("kebabcase", &[STR], None, |_, a| ok(snake(&text(&a[0]), '-')));
-    f.add("camelcase", &[STR], None, |_, a| ok(camel(&text(&a[0]))));
+    f.add("snakecase", &[STR], None, |_, a| ok(words::snake(&text(&a[0]), '_')));
+    f.add("kebabcase", &[STR], None, |_, a| ok(words::snake(&text(&a[0]), '-')));
+    f.add("camelcase", &[STR], None, |_, a| ok(words::camel(&text(&a[0]))));
     f.add("wrap", &[INT, STR], None, |call, a| wrap(call, int(&a[0]), "\n", false, &text(&a[1])));
     f.add("wrapWith", &[INT, STR, STR], None, |call, a| wrap(call, int(&a[0]), &text(&a[1]), true, &text(&a[2])));
     f.add("toString", &[ANY], None, |_, a| Ok(strval(&a[0])));
@@ -92,7 +90,7 @@ pub(crate) fn add(f: &mut Functions) {
         ok(parts.join(&separator))
     });
     f.add("sortAlpha", &[ANY], None, |_, a| {
-        if let Value::List(_) | Value::Bytes(_) = &a[0] {
+        if items(&a[0]).is_some() {
             let mut parts = strslice(&a[0]);
             parts.sort();
             return Ok(Value::strings(parts));
@@ -118,11 +116,16 @@ fn single(mut mapped: impl Iterator<Item = char>, c: char) -> char {
 }
 
 pub(crate) fn upper(c: char) -> char {
-    single(c.to_uppercase(), c)
+    match c {
+        // Go maps one letter to one; these have such a capital beside the longer one.
+        '\u{1f80}'..='\u{1faf}' => char::from_u32(c as u32 | 8).unwrap_or(c),
+        '\u{1fb3}' | '\u{1fc3}' | '\u{1ff3}' => char::from_u32(c as u32 + 9).unwrap_or(c),
+        c => single(c.to_uppercase(), c),
+    }
 }
 
 pub(crate) fn lower(c: char) -> char {
-    single(c.to_lowercase(), c)
+    if c == 'İ' { 'i' } else { single(c.to_lowercase(), c) }
 }
 
 fn quote_value(value: &Value) -> String {
@@ -137,10 +140,21 @@ fn title(value: &str, separator: fn(char) -> bool) -> String {
     let mut out = String::new();
     for c in value.chars() {
         let boundary = separator(previous) || !(previous.is_alphanumeric() || previous == '_') && previous.is_ascii();
-        out.push(if boundary { upper(c) } else { c });
+        out.push(if boundary { titled(c) } else { c });
         previous = c;
     }
     out
+}
+
+/// The form of a letter at the start of a word: four letters have one of their own.
+fn titled(c: char) -> char {
+    match c {
+        'Ǆ'..='ǆ' => 'ǅ',
+        'Ǉ'..='ǉ' => 'ǈ',
+        'Ǌ'..='ǌ' => 'ǋ',
+        'Ǳ'..='ǳ' => 'ǲ',
+        c => upper(c),
+    }
 }
 
 fn untitle(value: &str) -> String {
@@ -156,7 +170,9 @@ fn untitle(value: &str) -> String {
 fn swapcase(value: &str) -> String {
     let mut out = String::new();
     for c in value.chars() {
-        out.push(if c.is_uppercase() {
+        out.push(if c.is_numeric() {
+            c
+        } else if c.is_uppercase() {
             lower(c)
         } else if c.is_lowercase() {
             upper(c)
@@ -255,73 +271,9 @@ fn numbered(parts: Vec<String>) -> Value {
     Value::Map(sluice_gotemplate::Map::new(sluice_gotemplate::MapKind::Strings, entries.collect()))
 }
 
-#[derive(PartialEq, Clone, Copy)]
-enum Class {
-    Upper,
-    Number,
-    Other,
-}
-
-/// Words by changes of case, as the library behind sprig finds them.
-fn snake(value: &str, separator: char) -> String {
-    let chars: Vec<char> = runes(value).collect();
-    let mut out = String::new();
-    for (index, c) in chars.iter().copied().enumerate() {
-        let class = |c: char| match c {
-            c if c.is_uppercase() => Class::Upper,
-            c if c.is_numeric() => Class::Number,
-            _ => Class::Other,
-        };
-        if matches!(c, ' ' | '_' | '-') || c.is_whitespace() {
-            if !out.is_empty() || !matches!(c, ' ') {
-                out.push(separator);
-            }
-            continue;
-        }
-        if index > 0 && c.is_alphanumeric() {
-            let before = chars[index - 1];
-            let after = chars.get(index + 1).copied();
-            let joint = match (class(before), class(c)) {
-                _ if !before.is_alphanumeric() => false,
-                (Class::Other, Class::Upper) => true,
-                (Class::Number, Class::Upper) => true,
-                (Class::Upper, Class::Upper) => after.is_some_and(|c| c.is_lowercase()),
-                (Class::Other | Class::Upper, Class::Number) => true,
-                (Class::Number, Class::Other) => false,
-                _ => false,
-            };
-            if joint {
-                out.push(separator);
-            }
-        }
-        out.push(lower(c));
-    }
-    out
-}
-
-fn camel(value: &str) -> String {
-    let chars: Vec<char> = value.chars().collect();
-    let connector = |c: char| matches!(c, '_' | '-') || c.is_whitespace();
-    let start = chars.iter().position(|c| !connector(*c)).unwrap_or(chars.len());
-    let mut out: String = chars[..start].iter().collect();
-    let mut at_start = true;
-    let mut pending = String::new();
-    for c in &chars[start..] {
-        if connector(*c) {
-            pending.push(*c);
-            at_start = true;
-            continue;
-        }
-        pending.clear();
-        out.push(if at_start { upper(*c) } else { lower(*c) });
-        at_start = false;
-    }
-    out.push_str(&pending);
-    out
-}
-
 fn wrap(call: &mut Call<'_, '_>, width: i64, newline: &str, long: bool, value: &str) -> Result<Value, Error> {
     call.check_size(value.len().saturating_mul(newline.len().max(1) + 1))?;
+    let newline = if newline.is_empty() { "\n" } else { newline };
     let width = width.max(1) as usize;
     let chars: Vec<char> = value.chars().collect();
     let mut offset = 0;

@@ -59,3 +59,54 @@ fn block(text: &str) -> Option<String> {
     let message = message.split_once(" template:").map_or(message, |(message, _)| message);
     Some(format!("{location}\n  executing {name} at <{context}>:\n    {message}\n"))
 }
+
+/// An error in the words of Go's parser, for the mistakes that are made most.
+#[must_use]
+pub fn yaml_error(error: &sluice_yaml::Error, text: &str) -> String {
+    let message = error.message.as_str();
+    let has = |part: &str| message.contains(part);
+    if let Some((_, number)) = message.split_once("infinity and NaN cannot be JSON values: ") {
+        return format!("error converting YAML to JSON: json: unsupported value: {number}");
+    }
+    if has("found unknown anchor") {
+        let line = text.lines().nth(error.line.saturating_sub(1) as usize).unwrap_or_default();
+        let name =
+            line.chars().skip(error.column as usize).take_while(|c| c.is_alphanumeric() || matches!(c, '_' | '-'));
+        let name: String = name.collect();
+        return format!("error converting YAML to JSON: yaml: unknown anchor '{name}' referenced");
+    }
+    if has("half a surrogate pair") {
+        let line = text.lines().nth(error.line.saturating_sub(1) as usize).unwrap_or_default();
+        let surrogate = line.contains("\\ud") || line.contains("\\uD");
+        let said =
+            if surrogate { "found invalid Unicode character escape code" } else { "found unknown escape character" };
+        let at = if error.line > 1 { format!("line {}: ", error.line) } else { String::new() };
+        return format!("error converting YAML to JSON: yaml: {at}{said}");
+    }
+    let (line, message) = if has("unclosed bracket '['") {
+        (Some(error.line), "did not find expected ',' or ']'")
+    } else if has("unclosed bracket '{'") {
+        (Some(error.line), "did not find expected ',' or '}'")
+    } else if has("simple key expected ':'") {
+        (Some(error.line + 1), "could not find expected ':'")
+    } else {
+        let said = [
+            ("unclosed quote", "found unexpected end of stream"),
+            ("unexpected character: ", "found character that cannot start any token"),
+            ("tabs disallowed within this context", "found character that cannot start any token"),
+            ("invalid trailing content after double-quoted scalar", "did not find expected key"),
+            ("found unknown escape character", "found unknown escape character"),
+            ("alphabetic or numeric character", "did not find expected alphabetic or numeric character"),
+            ("not allowed in this context", message),
+        ];
+        match said.iter().find(|(ours, _)| has(ours)) {
+            // The scanner leaves the first line unsaid.
+            Some((_, said)) => (Some(error.line).filter(|line| *line > 1), *said),
+            None => (Some(error.line), message),
+        }
+    };
+    match line {
+        Some(line) => format!("error converting YAML to JSON: yaml: line {line}: {message}"),
+        None => format!("error converting YAML to JSON: yaml: {message}"),
+    }
+}

@@ -16,7 +16,7 @@ impl Chart {
         let mut budget = Budget::new(limits);
         let files = unpack(bytes, &mut budget)?;
         if !files.iter().any(|file| file.name == "Chart.yaml") {
-            return Err(Error::Archive("no Chart.yaml found".into()));
+            return Err(Error::NoChartInArchive);
         }
         load_files(files, 0, &mut budget)
     }

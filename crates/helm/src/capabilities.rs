@@ -1,7 +1,5 @@
 //! What a chart may ask about the cluster and about Helm.
 
-use sluice_version::Version;
-
 /// The API versions that Helm 4.3 assumes without a cluster, in its order.
 const DEFAULT_API_VERSIONS: &str = "v1 admissionregistration.k8s.io/v1 admissionregistration.k8s.io/v1alpha1 \
     admissionregistration.k8s.io/v1beta1 internal.apiserver.k8s.io/v1alpha1 apps/v1 apps/v1beta1 apps/v1beta2 \
@@ -56,18 +54,42 @@ impl Default for Capabilities {
 }
 
 impl KubeVersion {
-    /// Reads a version, with or without `v`.
+    /// Reads a version as Kubernetes' own reader does: two numbers or more, with or without `v`; whatever follows them
+    /// is kept and means nothing.
     ///
     /// # Errors
     /// A text that is no version, as Helm words it.
     pub fn parse(text: &str) -> Result<Self, String> {
-        let wrong = || format!("could not parse {} as version", sluice_gotemplate::quote(text));
-        Version::parse(text).map_err(|_| wrong())?;
-        let numbers = text.strip_prefix('v').unwrap_or(text);
-        let core = numbers.split(['-', '+']).next().unwrap_or(numbers);
-        let mut parts =
-            core.split('.').map(|part| part.parse::<u64>().map_or_else(|_| part.to_owned(), |n| n.to_string()));
-        let (major, minor) = (parts.next().unwrap_or_default(), parts.next().unwrap_or_else(|| "0".into()));
-        Ok(Self { version: format!("v{numbers}"), normalized: format!("v{core}"), major, minor })
+        let quoted = sluice_gotemplate::quote(text);
+        let wrong = || format!("could not parse {quoted} as version");
+        let bare = text.trim_start();
+        let numbers = bare.strip_prefix('v').unwrap_or(bare);
+        let end = numbers.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(numbers.len());
+        let core = numbers[..end].trim_end_matches('.');
+        let parts: Vec<&str> = core.split('.').collect();
+        if parts.first().is_none_or(|part| part.is_empty()) {
+            return Err(wrong());
+        }
+        if parts.len() < 2 || parts.iter().any(|part| part.is_empty()) {
+            return Err(format!("illegal version string {quoted}"));
+        }
+        let mut numbers = Vec::new();
+        for part in &parts {
+            numbers.push(part.parse::<u64>().map_err(|_| {
+                let part = sluice_gotemplate::quote(part);
+                format!(
+                    "illegal non-numeric version component {part} in {quoted}: strconv.ParseUint: parsing {part}: \
+                     value out of range"
+                )
+            })?);
+        }
+        let normalized: Vec<String> = numbers.iter().map(ToString::to_string).collect();
+        let version = if text.starts_with('v') { text.to_owned() } else { format!("v{text}") };
+        Ok(Self {
+            version,
+            normalized: format!("v{}", normalized.join(".")),
+            major: normalized[0].clone(),
+            minor: normalized[1].clone(),
+        })
     }
 }

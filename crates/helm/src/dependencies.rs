@@ -15,7 +15,7 @@ pub(crate) fn compatible(range: &str, version: &str) -> bool {
     }
 }
 
-/// Names of dependencies that Chart.yaml lists and `charts/` lacks.
+/// Fails with the names of dependencies that Chart.yaml lists and `charts/` lacks.
 ///
 /// # Errors
 /// [`Error::MissingDependencies`].

@@ -29,6 +29,9 @@ pub enum Error {
     /// A packed chart cannot be unpacked.
     #[error("unable to load chart archive: {0}")]
     Archive(String),
+    /// A packed chart has no Chart.yaml.
+    #[error("unable to detect chart version, no Chart.yaml found")]
+    NoChartInArchive,
     /// A symbolic link in the chart.
     #[error("`{0}` is a symbolic link, which a chart may not hold")]
     Symlink(String),

@@ -30,5 +30,5 @@ pub use ignore::IgnoreError;
 pub use limits::Limits;
 pub use manifests::{Hook, Manifest};
 pub use metadata::{Dependency, Invalid, Maintainer, Metadata};
-pub use render::{Release, RenderOptions, Rendered, name_from_template, render, render_templates};
+pub use render::{Release, RenderOptions, Rendered, check_installable, name_from_template, render, render_templates};
 pub use sluice_helm_functions::Lookup;

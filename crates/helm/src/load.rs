@@ -89,7 +89,7 @@ impl Chart {
 /// Parses one of the chart's own YAML files.
 fn yaml(file: &File) -> Result<Value, String> {
     let text = String::from_utf8_lossy(&file.data);
-    sluice_yaml::parse(&text, Dialect::V2).map_err(|error| values::yaml_error(&error))
+    sluice_yaml::parse(&text, Dialect::V2).map_err(|error| sluice_helm_functions::yaml_error(&error, &text))
 }
 
 pub(crate) fn load_files(files: Vec<File>, depth: usize, budget: &mut Budget<'_>) -> Result<Chart, Error> {

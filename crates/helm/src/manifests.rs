@@ -148,7 +148,8 @@ struct Head {
 
 impl Head {
     fn read(document: &str) -> Result<Self, String> {
-        let value = sluice_yaml::parse(document, Dialect::V2).map_err(|error| crate::values::yaml_error(&error))?;
+        let value = sluice_yaml::parse(document, Dialect::V2)
+            .map_err(|error| sluice_helm_functions::yaml_error(&error, document))?;
         let failed = |what: &str, target: &str| {
             format!("error unmarshaling JSON: while decoding JSON: json: cannot unmarshal {what} into Go {target}")
         };

@@ -82,6 +82,16 @@ impl Rendered {
         text
     }
 
+    /// The documents that `helm template` prints, each with the path of its template.
+    #[must_use]
+    pub fn documents(&self, include_crds: bool, no_hooks: bool, skip_tests: bool) -> Vec<(String, String)> {
+        let crds = self.crds.iter().filter(|_| include_crds);
+        let crds = crds.map(|crd| (crd.path.clone(), String::from_utf8_lossy(&crd.data).into_owned()));
+        let manifests = self.manifests.iter().map(|it| (it.path.clone(), it.content.clone()));
+        let hooks = self.hooks.iter().filter(|hook| !(no_hooks || skip_tests && hook.is_test()));
+        crds.chain(manifests).chain(hooks.map(|it| (it.path.clone(), it.manifest.clone()))).collect()
+    }
+
     /// What `helm template` prints.
     #[must_use]
     pub fn template_output(&self, include_crds: bool, no_hooks: bool, skip_tests: bool) -> String {
@@ -163,15 +173,15 @@ type Executed = (Chart, BTreeMap<String, String>, Warnings);
 
 /// The chart with its dependencies chosen, and what its templates wrote.
 fn execute_all(chart: &Chart, values: &Map<String, Value>, options: &RenderOptions) -> Result<Executed, Error> {
-    if !matches!(chart.metadata.kind.as_str(), "" | "application") {
-        return Err(Error::NotInstallable(chart.metadata.kind.clone()));
-    }
+    check_installable(chart)?;
     check_release_name(&options.release.name)?;
-    dependencies::check_present(chart)?;
     let limits = &options.limits;
     let mut warnings = Warnings::new();
     let mut chart = chart.clone();
-    dependencies::process(&mut chart, values, limits.charts, &mut warnings)?;
+    dependencies::process(&mut chart, values, limits.charts, &mut warnings).map_err(|error| match error {
+        Error::Values(why) => Error::Values(format!("chart dependencies processing failed: {why}")),
+        other => other,
+    })?;
     let values = coalesce(&chart, values, &mut warnings)?;
     if !options.skip_schema {
         schema::check(&chart, &values)?;
@@ -183,6 +193,17 @@ fn execute_all(chart: &Chart, values: &Map<String, Value>, options: &RenderOptio
     }
     let files = engine::render(&chart, &values, options)?;
     Ok((chart, files, warnings))
+}
+
+/// Whether a chart can be rendered by itself: it is no library, and its dependencies are there.
+///
+/// # Errors
+/// [`Error::NotInstallable`] and [`Error::MissingDependencies`].
+pub fn check_installable(chart: &Chart) -> Result<(), Error> {
+    if !matches!(chart.metadata.kind.as_str(), "" | "application") {
+        return Err(Error::NotInstallable(chart.metadata.kind.clone()));
+    }
+    dependencies::check_present(chart)
 }
 
 /// # Errors

@@ -7,6 +7,7 @@ mod coalesce;
 mod flags;
 
 use serde_json::{Map, Value};
+use sluice_helm_functions::yaml_error;
 use sluice_yaml::{Dialect, Limits};
 
 pub use coalesce::{Warnings, coalesce, merge};
@@ -24,7 +25,7 @@ pub(crate) const MAX_DEPTH: usize = 200;
 pub fn read(text: &str) -> Result<Map<String, Value>, String> {
     let limits = Limits::default();
     let documents = sluice_yaml::parse_all(text.trim_start_matches('\u{feff}'), Dialect::V2, &limits)
-        .map_err(|error| format!("cannot unmarshal yaml document: {}", yaml_error(&error)))?;
+        .map_err(|error| format!("cannot unmarshal yaml document: {}", yaml_error(&error, text)))?;
     let mut merged = Map::new();
     for document in documents {
         match document.value {
@@ -50,10 +51,6 @@ pub fn read(text: &str) -> Result<Map<String, Value>, String> {
         }
     }
     Ok(merged)
-}
-
-pub(crate) fn yaml_error(error: &sluice_yaml::Error) -> String {
-    format!("error converting YAML to JSON: yaml: line {}: {}", error.line, error.message)
 }
 
 /// Makes every number floating, as Go reads JSON.

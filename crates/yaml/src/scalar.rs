@@ -47,13 +47,29 @@ pub(crate) fn value(text: Cow<'_, str>, style: Style, tag: Tag, dialect: Dialect
         Plain::Unsigned(n) => Value::Number(n.into()),
         // Go goes through JSON here, where a whole number has neither point nor exponent, and is then an integer.
         #[expect(clippy::cast_possible_truncation, reason = "whole, and within range")]
-        Plain::Float(n) if dialect == Dialect::V2 && n.fract() == 0.0 && n.abs() < I64_RANGE => {
+        Plain::Float(n) if dialect == Dialect::V2 && n.fract() == 0.0 && n.abs() < I64_RANGE && !is_minus_zero(n) => {
             Value::Number((n as i64).into())
         }
-        Plain::Float(n) => Value::Number(Number::from_f64(n).ok_or("infinity and NaN cannot be JSON values")?),
+        Plain::Float(n) => Value::Number(Number::from_f64(n).ok_or_else(|| unsupported(n))?),
         Plain::Timestamp(printed) if dialect == Dialect::V3 => Value::String(printed),
         Plain::Timestamp(_) | Plain::Str => Value::String(text.into_owned()),
     })
+}
+
+fn unsupported(n: f64) -> String {
+    let shown = if n.is_nan() {
+        "NaN"
+    } else if n > 0.0 {
+        "+Inf"
+    } else {
+        "-Inf"
+    };
+    format!("infinity and NaN cannot be JSON values: {shown}")
+}
+
+/// Zero with a sign, which no integer has.
+fn is_minus_zero(n: f64) -> bool {
+    n == 0.0 && n.is_sign_negative()
 }
 
 fn tagged(plain: Plain, tag: Tag) -> Result<Plain, String> {

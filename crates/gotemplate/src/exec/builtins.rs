@@ -243,9 +243,7 @@ fn slice(args: &[Typed]) -> Result<Value, Error> {
         return Err(Error::new(format!("invalid slice index: {to} > {cap}")));
     }
     Ok(match item {
-        Value::List(list) => {
-            Value::List(List { elem: list.elem, items: std::sync::Arc::new(list.items[from..to].to_vec()) })
-        }
+        Value::List(list) => Value::List(List::new(list.elem, list.items[from..to].to_vec())),
         Value::Bytes(bytes) => Value::Bytes(std::sync::Arc::from(&bytes[from..to])),
         other => Value::from(other.bytes().unwrap_or_default()[from..to].to_vec()),
     })
@@ -254,7 +252,10 @@ fn slice(args: &[Typed]) -> Result<Value, Error> {
 fn joined(args: &[Typed]) -> Vec<u8> {
     match args {
         [only] if only.value.text().is_some() => only.value.bytes().unwrap_or_default().to_vec(),
-        _ => crate::format::sprint_bytes(&args.iter().map(|arg| arg.value.clone()).collect::<Vec<_>>()),
+        _ => {
+            let printable = |arg: &Typed| if arg.value.is_nil() { "<no value>".into() } else { arg.value.clone() };
+            crate::format::sprint_bytes(&args.iter().map(printable).collect::<Vec<_>>())
+        }
     }
 }
 

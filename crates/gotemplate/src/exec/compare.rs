@@ -38,7 +38,6 @@ fn incompatible(a: &Value, b: &Value) -> Error {
 
 /// Whether `first` equals one of `others`.
 pub(super) fn eq(first: &Value, others: &[&Value]) -> Result<bool, Error> {
-    comparable(first)?;
     if others.is_empty() {
         return Err(Error::new("missing argument for comparison"));
     }
@@ -50,11 +49,23 @@ pub(super) fn eq(first: &Value, others: &[&Value]) -> Result<bool, Error> {
     Ok(false)
 }
 
+fn kind_of(value: &Value) -> &'static str {
+    value.kind_name()
+}
+
+fn shown(value: &Value) -> String {
+    let shown = crate::format::sprintf_bytes(b"%s", std::slice::from_ref(value), 1 << 20).unwrap_or_default();
+    String::from_utf8_lossy(&shown).into_owned()
+}
+
+fn is_nil(value: &Value) -> bool {
+    matches!(value, Value::List(list) if list.is_nil())
+}
+
 fn comparable(value: &Value) -> Result<(), Error> {
     match value {
         Value::List(_) | Value::Map(_) | Value::Bytes(_) => {
-            let shown = crate::format::sprintf_bytes(b"%s", std::slice::from_ref(value), 1 << 20).unwrap_or_default();
-            Err(Error::new(format!("non-comparable type {}: {}", String::from_utf8_lossy(&shown), value.type_name())))
+            Err(Error::new(format!("non-comparable type {}: {}", shown(value), value.type_name())))
         }
         _ => Ok(()),
     }
@@ -65,7 +76,10 @@ fn equal(a: &Value, b: &Value) -> Result<bool, Error> {
     match (left, right) {
         (Kind::Int, Kind::Uint) => Ok(a.as_int().is_some_and(|n| n >= 0) && unsigned(a) == unsigned(b)),
         (Kind::Uint, Kind::Int) => Ok(b.as_int().is_some_and(|n| n >= 0) && unsigned(a) == unsigned(b)),
+        (Kind::Invalid, Kind::Other) => Ok(is_nil(b)),
+        (Kind::Other, Kind::Invalid) => Ok(is_nil(a)),
         (Kind::Invalid, _) | (_, Kind::Invalid) => Ok(left == right),
+        (Kind::Other, Kind::Other) if is_nil(a) || is_nil(b) => Ok(is_nil(a) == is_nil(b)),
         _ if left != right => Err(incompatible(a, b)),
         (Kind::Bool, _) => Ok(a.truth() == b.truth()),
         (Kind::Int, _) => Ok(a.as_int() == b.as_int()),
@@ -73,6 +87,12 @@ fn equal(a: &Value, b: &Value) -> Result<bool, Error> {
         (Kind::Float, _) => Ok(matches!((a, b), (Value::Float(a), Value::Float(b)) if a == b)),
         (Kind::String, _) => Ok(a.bytes() == b.bytes()),
         _ => {
+            if kind_of(a) != kind_of(b) {
+                let (left, right) = (shown(a), shown(b));
+                let (one, other) = (a.type_name(), b.type_name());
+                return Err(Error::new(format!("non-comparable types {left}: {one}, {other}: {right}")));
+            }
+            comparable(a)?;
             comparable(b)?;
             match (a, b) {
                 (Value::Time(a), Value::Time(b)) => Ok(a == b),

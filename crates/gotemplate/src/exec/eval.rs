@@ -92,6 +92,9 @@ impl<'t> State<'_, 't, '_> {
         {
             return Ok(Value::Float(float));
         }
+        if let Some((real, imaginary)) = number.complex {
+            return Ok(Value::Object(std::sync::Arc::new(super::complex::Complex { real, imaginary })));
+        }
         match number.int {
             Some(int) => Ok(Value::Int(int)),
             None => self.error(format!("{} overflows int", number.text)),
@@ -160,6 +163,14 @@ impl<'t> State<'_, 't, '_> {
             }
             Value::Nil => return Ok(Typed::default()),
             Value::Map(map) => {
+                if map.kind == crate::MapKind::Values
+                    && let Some((signature, body)) = self.run.functions.values_method(name)
+                {
+                    let mut given = self.arguments(dot, name, signature, args, last)?;
+                    given.insert(0, receiver.value.clone());
+                    let result = body(&mut super::Call { run: self.run, set: self.set }, &given);
+                    return self.called(name, At::Expr(node), result);
+                }
                 if has_args {
                     return self.error(format!("{name} is not a method but has arguments"));
                 }
@@ -178,7 +189,10 @@ impl<'t> State<'_, 't, '_> {
                 }
                 if let Some(value) = object.field(name) {
                     if has_args {
-                        return self.error(format!("{name} has arguments but cannot be invoked as function"));
+                        return self.error(match object.is_map() {
+                            true => format!("{name} is not a method but has arguments"),
+                            false => format!("{name} has arguments but cannot be invoked as function"),
+                        });
                     }
                     return Ok(Typed::concrete(value));
                 }

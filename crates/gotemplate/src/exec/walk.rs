@@ -61,6 +61,7 @@ impl<'t> State<'_, 't, '_> {
             Value::Nil => self.write(b"<no value>"),
             Value::String(text) => self.write(text.as_bytes()),
             Value::Raw(bytes) => self.write(bytes),
+            Value::Object(object) => self.write(object.display().as_bytes()),
             value => {
                 let text = crate::format::display(value);
                 self.write(&text)

@@ -13,7 +13,7 @@ pub(super) fn value(out: &mut Vec<u8>, value: &Value, spec: &Spec, depth: usize)
         return pad(out, value.type_name().as_bytes(), spec, false);
     }
     if spec.verb == 'p' {
-        return bad(out, value, spec.verb, depth);
+        return bad(out, value, spec, depth);
     }
     match value {
         Value::Nil => match spec.verb {
@@ -22,7 +22,7 @@ pub(super) fn value(out: &mut Vec<u8>, value: &Value, spec: &Spec, depth: usize)
         },
         Value::Bool(flag) => match spec.verb {
             't' | 'v' => pad(out, flag.to_string().as_bytes(), spec, false),
-            _ => bad(out, value, spec.verb, depth),
+            _ => bad(out, value, spec, depth),
         },
         Value::Int(n) | Value::Int64(n) => integer(out, value, n.unsigned_abs(), *n < 0, spec, depth),
         Value::Int32(n) => integer(out, value, u64::from(n.unsigned_abs()), *n < 0, spec, depth),
@@ -37,6 +37,9 @@ pub(super) fn value(out: &mut Vec<u8>, value: &Value, spec: &Spec, depth: usize)
                 list(out, value, items, spec, depth, "[]byte");
             }
         },
+        Value::List(items) if items.is_nil() && spec.sharp_v => {
+            out.extend_from_slice(format!("{}(nil)", value.type_name()).as_bytes());
+        }
         Value::List(items) => list(out, value, items.items.iter().cloned(), spec, depth, value.type_name()),
         Value::Map(map) => {
             let entries = map.snapshot();
@@ -93,9 +96,10 @@ fn list(out: &mut Vec<u8>, _: &Value, items: impl Iterator<Item = Value>, spec: 
     out.push(if spec.sharp_v { b'}' } else { b']' });
 }
 
-fn bad(out: &mut Vec<u8>, value: &Value, verb: char, depth: usize) {
-    out.extend_from_slice(format!("%!{verb}({}=", value.type_name()).as_bytes());
-    self::value(out, value, &Spec::plain('v'), depth + 1);
+/// A verb that does not fit; width, precision and flags still apply to what is shown.
+fn bad(out: &mut Vec<u8>, value: &Value, spec: &Spec, depth: usize) {
+    out.extend_from_slice(format!("%!{}({}=", spec.verb, value.type_name()).as_bytes());
+    self::value(out, value, &Spec { verb: 'v', ..spec.clone() }, depth + 1);
     out.push(b')');
 }
 
@@ -134,7 +138,7 @@ fn integer(out: &mut Vec<u8>, value: &Value, magnitude: u64, negative: bool, spe
             };
             return pad(out, text.as_bytes(), &Spec { zero: false, ..spec.clone() }, false);
         }
-        verb => return bad(out, value, verb, depth),
+        _ => return bad(out, value, spec, depth),
     };
     if spec.precision == Some(0) && magnitude == 0 {
         return pad(out, b"", &Spec { zero: false, ..spec.clone() }, false);
@@ -169,7 +173,7 @@ fn float(out: &mut Vec<u8>, value: &Value, number: f64, spec: &Spec, depth: usiz
         'F' => ('f', spec.precision.or(Some(6))),
         'g' | 'G' => (spec.verb, spec.precision),
         'b' | 'x' | 'X' => ('e', spec.precision),
-        verb => return bad(out, value, verb, depth),
+        _ => return bad(out, value, spec, depth),
     };
     let mut text = format_float(number, verb, precision);
     if spec.sharp && number.is_finite() && verb == 'g' {
@@ -246,7 +250,7 @@ fn string(out: &mut Vec<u8>, value: &Value, bytes: &[u8], spec: &Spec, depth: us
             pad(out, text.as_bytes(), spec, false);
         }
         verb => match value {
-            Value::String(_) | Value::Raw(_) | Value::Bytes(_) => bad(out, value, verb, depth),
+            Value::String(_) | Value::Raw(_) | Value::Bytes(_) => bad(out, value, spec, depth),
             other => {
                 let text = String::from_utf8_lossy(bytes).into_owned();
                 out.extend_from_slice(format!("%!{verb}({}={text})", other.type_name()).as_bytes());

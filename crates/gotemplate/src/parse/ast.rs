@@ -96,6 +96,8 @@ pub(crate) struct Number {
     pub(crate) int: Option<i64>,
     pub(crate) uint: Option<u64>,
     pub(crate) float: Option<f64>,
+    /// Real and imaginary part of a constant with an `i`.
+    pub(crate) complex: Option<(f64, f64)>,
     pub(crate) character: bool,
 }
 

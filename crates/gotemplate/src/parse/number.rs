@@ -6,7 +6,7 @@ use crate::quote::{quote, unquote_char};
 /// # Errors
 /// Go's message, without the place.
 pub(super) fn number(text: &str, character: bool) -> Result<Number, String> {
-    let mut number = Number { text: text.to_owned(), int: None, uint: None, float: None, character };
+    let mut number = Number { text: text.to_owned(), int: None, uint: None, float: None, complex: None, character };
     if character {
         let value = unquote_char(text).ok_or_else(|| match text.len() {
             2 => "invalid syntax".to_owned(),
@@ -18,7 +18,11 @@ pub(super) fn number(text: &str, character: bool) -> Result<Number, String> {
         return Ok(number);
     }
     if text.ends_with('i') && !text.starts_with("0x") {
-        return Err(format!("complex numbers are not supported: {}", quote(text)));
+        number.complex = complex(&text[..text.len() - 1]);
+        if number.complex.is_none() {
+            return Err(format!("illegal number syntax: {}", quote(text)));
+        }
+        return Ok(number);
     }
     let (negative, digits) = match text.as_bytes().first() {
         Some(b'-') => (true, &text[1..]),
@@ -56,6 +60,19 @@ pub(super) fn number(text: &str, character: bool) -> Result<Number, String> {
         return Err(format!("illegal number syntax: {}", quote(text)));
     }
     Ok(number)
+}
+
+/// The parts of a complex number, without its `i`: `3.5+2`, or only the imaginary one.
+fn complex(text: &str) -> Option<(f64, f64)> {
+    let part = |text: &str| parse_float(text).or_else(|| parse_uint(text.trim_start_matches('+')).map(|n| n as f64));
+    let middle = text
+        .char_indices()
+        .skip(1)
+        .filter(|(at, c)| matches!(c, '+' | '-') && !text[..*at].ends_with(['e', 'E', 'p', 'P']));
+    match middle.last() {
+        Some((at, _)) => Some((part(&text[..at])?, part(&text[at..])?)),
+        None => Some((0.0, part(text)?)),
+    }
 }
 
 /// Go's ParseUint with base 0: prefixes, and underscores only between digits.

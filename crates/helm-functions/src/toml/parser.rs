@@ -1,7 +1,6 @@
 //! TOML 1.0 as BurntSushi/toml reads it, with its messages for what goes wrong most.
 
 use std::collections::HashSet;
-use std::sync::Arc;
 
 use sluice_gotemplate::{Elem, List, Map, Value};
 
@@ -180,7 +179,7 @@ impl Parser<'_> {
             // Tables below belong to the new element.
             self.closed.retain(|closed| !closed.starts_with(&path));
             items.push(Value::Map(empty()));
-            let list = List { elem: Elem::Map, items: Arc::new(items) };
+            let list = List::new(Elem::Map, items);
             parent.write().insert(name.clone(), Value::List(list));
         } else {
             if self.closed.contains(&path) || !matches!(found, None | Some(Value::Map(_))) {

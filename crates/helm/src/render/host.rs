@@ -187,6 +187,7 @@ impl Object for Files {
             "GetBytes" => Value::Bytes(Arc::from(self.get(&path).unwrap_or_default())),
             "Lines" => match self.get(&path) {
                 None => Value::strings::<Value>([]),
+                Some([]) => Value::strings::<Value>([]),
                 Some(data) => {
                     let data = String::from_utf8_lossy(data);
                     Value::strings(data.strip_suffix('\n').unwrap_or(&data).split('\n'))
@@ -350,6 +351,10 @@ impl Object for Kube {
         } else {
             format!("{{{version} {normalized} {major} {minor}}}")
         }
+    }
+
+    fn display(&self) -> String {
+        self.0.normalized.clone()
     }
 
     fn as_any(&self) -> &dyn Any {

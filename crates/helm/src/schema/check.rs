@@ -37,6 +37,12 @@ impl Seen {
 
 type Checked<T> = Result<T, String>;
 
+/// Names of types in the order that messages have them.
+fn in_order(names: &[Value]) -> Vec<&str> {
+    const ORDER: [&str; 7] = ["null", "boolean", "number", "integer", "string", "array", "object"];
+    ORDER.into_iter().filter(|known| names.iter().any(|name| name == known)).collect()
+}
+
 impl<'s> Checker<'s> {
     pub(super) fn new(root: &'s Value) -> Self {
         Self { root, steps: 0, patterns: HashMap::new() }
@@ -87,7 +93,7 @@ impl<'s> Checker<'s> {
         }
         if !fits_type(map.get("type"), value) {
             let wanted = match map.get("type") {
-                Some(Value::Array(names)) => names.iter().filter_map(Value::as_str).collect::<Vec<_>>().join(" or "),
+                Some(Value::Array(names)) => in_order(names).join(" or "),
                 Some(Value::String(name)) => name.clone(),
                 _ => String::new(),
             };

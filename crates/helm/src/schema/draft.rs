@@ -52,8 +52,9 @@ const TYPES: [&str; 7] = ["array", "boolean", "integer", "null", "number", "obje
 /// # Errors
 /// Keywords whose values the metaschema does not allow.
 pub(super) fn check(schema: &Value) -> Result<(), String> {
-    of(schema)?;
+    let draft = of(schema)?;
     let mut failures = Vec::new();
+    let mut places = Vec::new();
     let mut todo = vec![(String::new(), schema)];
     let mut steps = 0_usize;
     while let Some((at, schema)) = todo.pop() {
@@ -61,6 +62,7 @@ pub(super) fn check(schema: &Value) -> Result<(), String> {
         if steps > 1_000_000 || at.len() > 65_536 {
             return Err("the schema is too large (limit schema steps)".into());
         }
+        places.push(at.clone());
         match schema {
             Value::Bool(_) => {}
             Value::Object(map) => {
@@ -79,11 +81,48 @@ pub(super) fn check(schema: &Value) -> Result<(), String> {
         return Ok(());
     }
     failures.sort_by(|a, b| a.at.cmp(&b.at));
+    if draft >= Draft::D2019 {
+        places.sort();
+        failures = below(&places, "", failures);
+    }
     Err(format!(
-        "\"file:///values.schema.json#\" is not valid against metaschema: jsonschema validation failed with \
-         'https://json-schema.org/draft/2020-12/schema#'\n{}",
+        "\"file:///values.schema.json#\" is not valid against metaschema: jsonschema validation failed with '{}'\n{}",
+        draft.metaschema(),
         print(&failures)
     ))
+}
+
+impl Draft {
+    fn metaschema(self) -> &'static str {
+        match self {
+            Self::D4 => "http://json-schema.org/draft-04/schema#",
+            Self::D6 => "http://json-schema.org/draft-06/schema#",
+            Self::D7 => "http://json-schema.org/draft-07/schema#",
+            Self::D2019 => "https://json-schema.org/draft/2019-09/schema#",
+            Self::D2020 => "https://json-schema.org/draft/2020-12/schema#",
+        }
+    }
+}
+
+/// The failures of the schema at a place. The newer metaschemas are an `allOf` of vocabularies, at every schema.
+fn below(places: &[String], at: &str, failures: Vec<Failure>) -> Vec<Failure> {
+    let within = |place: &str, at: &str| place.strip_prefix(at).is_some_and(|rest| rest.starts_with('/'));
+    let mut own = Vec::new();
+    let mut rest = failures;
+    while !rest.is_empty() {
+        let first = rest[0].at.clone();
+        // The outermost schema inside this one that holds the failure.
+        let inner = places.iter().filter(|place| within(place, at) && (within(&first, place) || first == **place));
+        let Some(inner) = inner.min_by_key(|place| place.len()) else {
+            own.push(rest.remove(0));
+            continue;
+        };
+        let (held, others): (Vec<_>, Vec<_>) =
+            rest.into_iter().partition(|failure| within(&failure.at, inner) || failure.at == *inner);
+        rest = others;
+        own.extend(below(places, inner, held));
+    }
+    vec![Failure::over(at, "'allOf' failed", own)]
 }
 
 fn keyword<'s>(
@@ -120,7 +159,12 @@ fn keyword<'s>(
             let fits = known(value) || value.as_array().is_some_and(|list| !list.is_empty() && list.iter().all(known));
             if !fits {
                 let names = super::report::quoted_list(TYPES);
-                failures.push(Failure::new(at, format!("value must be one of {names}")));
+                let choice = Failure::new(at, format!("value must be one of {names}"));
+                let list = match value {
+                    Value::Array(_) => Failure::new(at, "items are no types"),
+                    other => Failure::new(at, format!("got {}, want array", super::report::type_of(other))),
+                };
+                failures.push(Failure::over(at, "'anyOf' failed", vec![choice, list]));
             }
         }
         "required" => {

@@ -33,7 +33,12 @@ impl Flags {
                 "--set-json" => found.values.json.push(value()),
                 "--set-file" => found.values.file.push(value()),
                 "--set-literal" => found.values.literal.push(value()),
-                "--kube-version" => found.capabilities.kube_version = KubeVersion::parse(&value())?,
+                "--kube-version" => {
+                    let version = value();
+                    let parsed = KubeVersion::parse(&version);
+                    let parsed = parsed.map_err(|why| format!("invalid kube version '{version}': {why}"))?;
+                    found.capabilities.kube_version = parsed;
+                }
                 "--api-versions" | "-a" => {
                     found.capabilities.api_versions.extend(value().split(',').map(str::to_owned));
                 }

@@ -31,7 +31,7 @@ pub fn emit(value: &Value) -> Result<String, EmitError> {
 /// # Errors
 /// As [`emit`].
 pub fn emit_all<'a>(values: impl IntoIterator<Item = &'a Value>) -> Result<String, EmitError> {
-    let mut printer = Printer { writer: Writer::default(), path: Vec::new() };
+    let mut printer = Printer { writer: Writer::default(), path: Vec::new(), pretty: false };
     for (index, value) in values.into_iter().enumerate() {
         if index > 0 {
             printer.writer.out.push_str("---\n");
@@ -39,6 +39,17 @@ pub fn emit_all<'a>(values: impl IntoIterator<Item = &'a Value>) -> Result<Strin
         printer.node(value, Indent::ROOT, Place::Root)?;
         printer.writer.end_document();
     }
+    Ok(printer.writer.out)
+}
+
+/// The value as helm's `toYamlPretty` prints it: lists are indented, no text is folded, and floats keep their exponent.
+///
+/// # Errors
+/// As [`emit`].
+pub fn emit_pretty(value: &Value) -> Result<String, EmitError> {
+    let mut printer = Printer { writer: Writer::wide(), path: Vec::new(), pretty: true };
+    printer.node(value, Indent::ROOT, Place::Root)?;
+    printer.writer.end_document();
     Ok(printer.writer.out)
 }
 
@@ -87,6 +98,7 @@ enum Step<'a> {
 struct Printer<'a> {
     writer: Writer,
     path: Vec<Step<'a>>,
+    pretty: bool,
 }
 
 impl<'a> Printer<'a> {
@@ -108,7 +120,7 @@ impl<'a> Printer<'a> {
     fn list(&mut self, items: &'a [Value], indent: Indent, place: Place) -> Result<(), EmitError> {
         self.check_depth()?;
         // A list right below its key is not indented; after `? key` it stands on the line of `:` and is.
-        let flush = place == Place::Entry && !self.writer.indention;
+        let flush = place == Place::Entry && !self.writer.indention && !self.pretty;
         let columns = if flush { indent.0.unwrap_or(0) } else { indent.block() };
         for (index, item) in items.iter().enumerate() {
             self.path.push(Step::Index(index));
@@ -159,7 +171,8 @@ impl<'a> Printer<'a> {
 
     fn number(&mut self, n: &Number) {
         if let Some(float) = n.as_f64().filter(|_| n.is_f64()) {
-            return self.writer.word(&number::format_json(float));
+            let text = if self.pretty { number::format(float) } else { number::format_json(float) };
+            return self.writer.word(&text);
         }
         self.writer.word(&n.to_string());
     }

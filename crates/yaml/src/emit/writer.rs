@@ -14,15 +14,22 @@ pub(super) struct Writer {
     whitespace: bool,
     /// Whether the line has only indentation and indicators so far.
     pub(super) indention: bool,
+    width: usize,
 }
 
 impl Default for Writer {
     fn default() -> Self {
-        Self { out: String::new(), column: 0, whitespace: true, indention: true }
+        Self { out: String::new(), column: 0, whitespace: true, indention: true, width: WIDTH }
     }
 }
 
 impl Writer {
+    /// A page so wide that no text is folded.
+    pub(super) fn wide() -> Self {
+        // Columns are added to this.
+        Self { width: usize::MAX / 2, ..Self::default() }
+    }
+
     /// Goes to column `columns` of a fresh line, or of this one if it is still free there.
     pub(super) fn line(&mut self, columns: usize) {
         if !self.indention || self.column > columns || (self.column == columns && !self.whitespace) {
@@ -67,7 +74,7 @@ impl Writer {
 
     /// A string; its later lines begin at `columns`. `fold`: whether it may have several.
     pub(super) fn scalar(&mut self, text: &str, style: Style, columns: usize, fold: bool) {
-        let short = text.len() <= WIDTH && self.column + 1 + text.len() <= WIDTH;
+        let short = text.len() <= self.width && self.column + 1 + text.len() <= self.width;
         match style {
             Style::Plain if !fold || short => {
                 self.space();
@@ -108,7 +115,7 @@ impl Writer {
         self.space();
         let mut after_space = false;
         for (at, c) in text.char_indices() {
-            if c == ' ' && !after_space && self.column > WIDTH && !text[at + 1..].starts_with(' ') {
+            if c == ' ' && !after_space && self.column > self.width && !text[at + 1..].starts_with(' ') {
                 self.line(columns);
             } else {
                 self.put_char(c);
@@ -124,7 +131,7 @@ impl Writer {
         let bytes = text.as_bytes();
         let mut rest = 0;
         loop {
-            let earliest = rest + (WIDTH + 1).saturating_sub(self.column);
+            let earliest = rest + (self.width + 1).saturating_sub(self.column);
             let is_fold = |at: &usize| bytes[*at] == b' ' && bytes[at - 1] != b' ' && bytes.get(at + 1) != Some(&b' ');
             let fold = (earliest.max(1)..bytes.len()).find(is_fold);
             let line = &text[rest..fold.unwrap_or(text.len())];
@@ -145,7 +152,7 @@ impl Writer {
         for (at, c) in text.char_indices() {
             if c == ' ' {
                 let rest = &text[at + 1..];
-                let foldable = fold && !after_space && self.column > WIDTH && at > 0;
+                let foldable = fold && !after_space && self.column > self.width && at > 0;
                 if foldable && !rest.is_empty() && !rest.starts_with(' ') {
                     self.line(columns);
                 } else {
@@ -187,7 +194,7 @@ impl Writer {
                 after_space = false;
             } else if c == ' ' {
                 let rest = &text[at + 1..];
-                if fold && !after_space && self.column > WIDTH && at > 0 && !rest.is_empty() {
+                if fold && !after_space && self.column > self.width && at > 0 && !rest.is_empty() {
                     self.line(columns);
                     if rest.starts_with(' ') {
                         self.put_char('\\');

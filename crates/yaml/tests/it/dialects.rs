@@ -38,7 +38,7 @@ fn numbers_are_gos() {
     check("08", json!(8), json!(8.0));
     both("a: [-0b11, +1, -0o7, .5]", json!({ "a": [-3, 1, -7, 0.5] }));
     let whole = "a: [1e3, 1., -0.0, 1e18, !!float 3, 1e21]";
-    let v2 = json!({ "a": [1000, 1, 0, 1_000_000_000_000_000_000_i64, 3, 1e21] });
+    let v2 = json!({ "a": [1000, 1, -0.0, 1_000_000_000_000_000_000_i64, 3, 1e21] });
     check(whole, v2, json!({ "a": [1000.0, 1.0, -0.0, 1e18, 3.0, 1e21] }));
     for text in [r#""\/""#, r#""\ud83d\ude00""#] {
         refused(text, Dialect::V2, (1, 1), "escape");
