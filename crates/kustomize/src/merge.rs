@@ -8,7 +8,7 @@ mod list;
 
 use sluice_yaml::Value;
 
-use self::list::{ListWork, is_empty_map, is_plain, scalars};
+use self::list::{Pairs, Work, is_empty_map, is_plain, scalars};
 use crate::id::{api_version, kind};
 use crate::layout::{Layout, any_element};
 use crate::scalar::{needs_quotes, node_text};
@@ -16,7 +16,7 @@ use crate::schema::{Field, Node, Schema};
 use crate::structured::is_quoted;
 
 /// Elements of one list that are compared with each other, at most: lists are searched one by one.
-const LIST_WORK: usize = 100_000_000;
+const LIST_WORK: usize = 400_000_000;
 
 /// The key of the instruction to delete or replace, instead of merging.
 const DIRECTIVE: &str = "$patch";
@@ -298,6 +298,9 @@ impl<'s> Merger<'s> {
         };
         if matches!(patch, Patch::Value(_)) {
             if dest.is_null() {
+                if keys.is_empty() {
+                    list_directive(&mut source.clone())?;
+                }
                 *dest = Value::Array(std::mem::take(&mut source));
                 same = true;
             } else {
@@ -318,11 +321,8 @@ impl<'s> Merger<'s> {
         }
         let Value::Array(own) = dest else { return Ok(true) };
         let own = std::mem::take(own);
-        if !keys.is_empty() && !source.is_empty() && own.len().saturating_mul(own.len() + source.len()) > LIST_WORK {
-            return Err(format!("lists of {} and {} elements are too long to merge", own.len(), source.len()));
-        }
         let merged =
-            if keys.is_empty() { scalars(own, &source) } else { self.elements(own, source, same, schema, keys)? };
+            if keys.is_empty() { scalars(own, &source)? } else { self.elements(own, source, same, schema, keys)? };
         *dest = Value::Array(merged);
         Ok(true)
     }
@@ -340,50 +340,119 @@ impl<'s> Merger<'s> {
             // Nothing to reorder or to bring together.
             let mut kept = Vec::with_capacity(own.len());
             for (index, mut value) in own.drain(..).enumerate() {
-                self.path.push(index.to_string());
-                let stays = self.walk(&mut value, rest, schema)? && !is_empty_map(&value);
-                self.path.pop();
-                if stays {
+                if self.element(Some(index), &mut value, rest, schema)? && !is_empty_map(&value) {
                     kept.push(value);
                 }
             }
             return Ok(kept);
         }
-        let mut work = ListWork::new(own, source, keys);
-        for values in work.values.clone() {
-            let (valid_keys, valid_values) = work.valid(&values, keys);
-            let (own_at, from) = work.find(&values, keys);
-            let mut value = own_at.map_or(Value::Null, |at| work.take(at));
-            let patch = match (from, own_at) {
-                (Some(at), _) => Patch::Value(&work.source[at]),
-                (None, Some(_)) => rest,
-                (None, None) => Patch::Nothing,
-            };
-            let found = match patch {
-                Patch::Value(value) => value.get(DIRECTIVE).map(directive).transpose()?,
-                Patch::Nothing | Patch::Same => None,
-            };
-            self.path.push(own_at.map_or_else(|| values.join(","), |at| at.to_string()));
+        match Pairs::of(&own, &source, keys) {
+            Some(pairs) if !same => self.paired(own, &source, &pairs, schema),
+            _ => self.step_by_step(own, source, same, schema, keys),
+        }
+    }
+
+    /// Merges elements that have their keys, and each once.
+    fn paired(
+        &mut self,
+        own: Vec<Value>,
+        source: &[Value],
+        pairs: &Pairs,
+        schema: Option<Node<'s>>,
+    ) -> Result<Vec<Value>, String> {
+        let mut own: Vec<Option<Value>> = own.into_iter().map(Some).collect();
+        let mut first = Vec::with_capacity(own.len() + source.len());
+        let mut touched = vec![false; own.len()];
+        for (element, counterpart) in source.iter().zip(&pairs.counterparts) {
+            let mut value = counterpart.and_then(|at| own[at].take()).unwrap_or(Value::Null);
             // kustomize puts the old element back over a replaced one, so only its place changes.
-            let kept = match (found, own_at) {
-                (Some(Directive::Replace), Some(_)) => true,
-                _ => self.walk(&mut value, patch, schema)?,
-            };
-            self.path.pop();
-            if !kept || value.is_null() || is_empty_map(&value) {
-                work.remove(&valid_keys, &valid_values);
-                continue;
+            let replaced = counterpart.is_some()
+                && matches!(element.get(DIRECTIVE).map(directive).transpose()?, Some(Directive::Replace));
+            let kept = replaced || self.element(*counterpart, &mut value, Patch::Value(element), schema)?;
+            let kept = kept && !is_empty_map(&value);
+            match *counterpart {
+                Some(at) if pairs.own_order => {
+                    touched[at] = true;
+                    own[at] = kept.then_some(value);
+                }
+                _ => first.extend(kept.then_some(value)),
             }
-            if let Value::Object(map) = &mut value {
-                for (key, text) in valid_keys.iter().zip(&valid_values) {
+        }
+        for (at, value) in own.into_iter().enumerate() {
+            let Some(mut value) = value else { continue };
+            if touched[at] || self.element(Some(at), &mut value, Patch::Nothing, schema)? && !is_empty_map(&value) {
+                first.push(value);
+            }
+        }
+        Ok(first)
+    }
+
+    fn step_by_step(
+        &mut self,
+        own: Vec<Value>,
+        source: Vec<Value>,
+        same: bool,
+        schema: Option<Node<'s>>,
+        keys: &[String],
+    ) -> Result<Vec<Value>, String> {
+        if (own.len() + source.len()).saturating_mul(own.len() + source.len()) > LIST_WORK {
+            return Err(format!("lists of {} and {} elements are too long to merge", own.len(), source.len()));
+        }
+        let mut work = Work::new(own, source, same, keys);
+        for values in std::mem::take(&mut work.values) {
+            let (own_at, from) = work.find(&values);
+            let patch_element = from.filter(|_| !same).map(|at| work.elements[at].clone());
+            let patch = match (&patch_element, own_at) {
+                (Some(element), _) => Patch::Value(element),
+                (None, Some(_)) if same => Patch::Same,
+                (None, _) => Patch::Nothing,
+            };
+            let replaced = match patch {
+                Patch::Value(element) => {
+                    matches!(element.get(DIRECTIVE).map(directive).transpose()?, Some(Directive::Replace))
+                }
+                Patch::Nothing | Patch::Same => false,
+            };
+            // What is replaced or new is the patch's element, what is merged the object's.
+            let at = if replaced { from } else { own_at.or(from) };
+            let kept = match at {
+                None => false,
+                Some(at) => {
+                    let mut value = if own_at.is_some() && !replaced { work.elements[at].take() } else { Value::Null };
+                    let kept =
+                        self.element(own_at, &mut value, patch, schema)? && !value.is_null() && !is_empty_map(&value);
+                    work.elements[at] = value;
+                    kept
+                }
+            };
+            let Some(at) = at.filter(|_| kept) else {
+                work.remove(&values)?;
+                continue;
+            };
+            if let Value::Object(map) = &mut work.elements[at] {
+                for (key, text) in work.keys.iter().zip(&values) {
                     if !map.contains_key(*key) && !text.is_empty() {
-                        map.insert((*key).to_owned(), crate::scalar::plain(text));
+                        map.insert((*key).clone(), crate::scalar::plain(text));
                     }
                 }
             }
-            work.add(value, own_at, &valid_keys, &valid_values);
+            work.place(at, &values)?;
         }
-        Ok(work.finish(keys))
+        work.finish()
+    }
+
+    /// Merges one element of a list.
+    fn element(
+        &mut self,
+        at: Option<usize>,
+        value: &mut Value,
+        patch: Patch<'_>,
+        schema: Option<Node<'s>>,
+    ) -> Result<bool, String> {
+        self.path.push(at.map_or_else(|| "-".to_owned(), |at| at.to_string()));
+        let kept = self.walk(value, patch, schema)?;
+        self.path.pop();
+        Ok(kept)
     }
 }
 

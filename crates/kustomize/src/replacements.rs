@@ -10,7 +10,7 @@ use crate::kustomization::{FieldOptions, Replacement, ReplacementField, Source, 
 use crate::loader::{Loader, NoFile};
 use crate::resmap::ResMap;
 use crate::resource::Resource;
-use crate::scalar::{node_text, plain, set_text};
+use crate::scalar::{node_text, plain, set_text, time};
 use crate::selector::Matcher;
 use crate::structured;
 
@@ -191,9 +191,16 @@ fn set_field(resource: &mut Resource, path: &str, value: &Found, options: Option
         return Ok(());
     }
     let (was_untyped, mut made) = (untyped.contains(&parts), false);
+    // A date without quotes stays one.
+    let timed = match (look_up(object, &parts), &resource.source) {
+        (Ok(Some(now @ Value::String(text))), Some(source)) if structured::is_time(text) => {
+            std::str::from_utf8(source).is_ok_and(|source| structured::written(source, object, &parts, now).is_some())
+        }
+        _ => false,
+    };
     let found = visit(object, &parts, create, &mut |target, fresh| {
         made |= fresh;
-        set_value(target, value, options, fresh || was_untyped)
+        set_value(target, value, options, fresh || was_untyped || timed)
     })?;
     if made && !was_untyped {
         untyped.push(parts);
@@ -257,7 +264,7 @@ fn set_value(target: &mut Value, value: &Found, options: Option<&FieldOptions>, 
 
 fn set_scalar(target: &mut Value, text: String, fresh: bool) -> Result<(), String> {
     if fresh {
-        *target = plain(&text);
+        *target = time(&text).map_or_else(|| plain(&text), Value::String);
         return Ok(());
     }
     set_text(target, text)

@@ -269,12 +269,14 @@ impl Resource {
             annotations.insert(TRANSFORMATIONS_ANNOTATION.to_owned(), Value::String(list));
         }
         for (key, value) in &mut annotations {
-            if value.is_null() {
+            let odd = match value {
+                Value::String(text) => structured::is_time(text),
+                _ => true,
+            };
+            if odd {
                 let path = ["metadata", "annotations", key].map(str::to_owned);
-                let written = self.source.as_ref().map(|source| structured::null_text(source, &path));
-                *value = Value::String(written.unwrap_or("null").to_owned());
-            } else if !value.is_string() {
-                *value = Value::String(node_text(value).into_owned());
+                let source = self.source.as_ref().and_then(|source| std::str::from_utf8(source).ok());
+                *value = Value::String(structured::scalar_text(source.unwrap_or(""), &path, value));
             }
         }
         if !annotations.is_empty() {

@@ -51,11 +51,24 @@ pub(crate) fn plain(text: &str) -> Value {
         && text.trim() == text
         && !text.contains(['#', ':', '\n', '\t', ' '])
         && text != "-"
+        && !text.starts_with("...")
+        && !text.starts_with("---")
         && let Ok(value @ (Value::Null | Value::Bool(_) | Value::Number(_))) = parse(text, Dialect::V3)
     {
         return value;
     }
     Value::String(text.to_owned())
+}
+
+/// The time that a plain scalar would stand for, as it is printed.
+pub(crate) fn time(text: &str) -> Option<String> {
+    if text.len() < 8 || text.as_bytes()[4] != b'-' || text.contains(['\n', '#']) {
+        return None;
+    }
+    match parse(&format!("!!timestamp {text}"), Dialect::V3) {
+        Ok(Value::String(printed)) => Some(printed),
+        _ => None,
+    }
 }
 
 /// Gives `target` a new text and keeps its type, as when the value of a YAML node changes and its tag stays.

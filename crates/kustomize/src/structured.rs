@@ -100,6 +100,35 @@ fn value_start(source: &str, path: &[&str]) -> Option<usize> {
     Some(found + after_key(&source[found..], path.last()?).unwrap_or(0))
 }
 
+/// A scalar's text as it is written at a path of an object's source, where that is known; nothing for maps and lists.
+pub(crate) fn scalar_text(source: &str, path: &[String], value: &Value) -> String {
+    let steps: Vec<&str> = path.iter().map(String::as_str).collect();
+    let read = |written: &str| sluice_yaml::parse(written, Dialect::V3).is_ok_and(|now| now == *value);
+    let written = || {
+        let rest = &source[value_start(source, &steps)?..];
+        let written = &rest[..plain_length(rest, "")?];
+        (!rest.starts_with(['"', '\'', '|', '>', '&', '!', '*']) && read(written)).then(|| written.to_owned())
+    };
+    match value {
+        Value::Null if source.is_empty() => "null".to_owned(),
+        Value::Null => null_text(source.as_bytes(), path).to_owned(),
+        Value::Array(_) | Value::Object(_) => String::new(),
+        Value::Number(_) | Value::String(_) | Value::Bool(_) => {
+            written().unwrap_or_else(|| node_text(value).into_owned())
+        }
+    }
+}
+
+/// Whether a text may be what is left of a date that was written without quotes.
+pub(crate) fn is_time(text: &str) -> bool {
+    let bytes = text.as_bytes();
+    bytes.len() >= 20
+        && bytes[4] == b'-'
+        && bytes[7] == b'-'
+        && bytes[10] == b'T'
+        && bytes[..4].iter().all(u8::is_ascii_digit)
+}
+
 /// How a null is written: `null`, `~` or nothing at all.
 pub(crate) fn null_text<'s>(source: &'s [u8], path: &[String]) -> &'s str {
     let path: Vec<&str> = path.iter().map(String::as_str).collect();

@@ -4,22 +4,32 @@ use std::collections::{HashMap, HashSet};
 
 use sluice_yaml::{Map, Value};
 
-use crate::scalar::node_text;
+use super::DIRECTIVE;
+use crate::scalar::{node_text, text};
 
 pub(super) fn is_empty_map(value: &Value) -> bool {
     value.as_object().is_some_and(Map::is_empty)
 }
 
 /// A set of scalars: the patch's first, in its order, then the others.
-pub(super) fn scalars(own: Vec<Value>, source: &[Value]) -> Vec<Value> {
+///
+/// # Errors
+/// When an element is a map: kustomize compares scalars.
+pub(super) fn scalars(own: Vec<Value>, source: &[Value]) -> Result<Vec<Value>, String> {
     let mut seen = HashSet::new();
     let mut merged = Vec::with_capacity(own.len() + source.len());
     for value in source.iter().cloned().chain(own) {
-        if !value.is_null() && !is_empty_map(&value) && seen.insert(node_text(&value).into_owned()) {
+        if value.is_null() || is_empty_map(&value) || value.get(DIRECTIVE).is_some() {
+            continue;
+        }
+        if value.is_object() {
+            return Err("the list is a set of scalars, and an element is a map".to_owned());
+        }
+        if seen.insert(node_text(&value).into_owned()) {
             merged.push(value);
         }
     }
-    merged
+    Ok(merged)
 }
 
 fn key_text(element: &Value, key: &str) -> String {
@@ -42,228 +52,176 @@ pub(super) fn is_plain(list: &[Value], keys: &[String]) -> bool {
     })
 }
 
-/// Both lists while they are merged.
-pub(super) struct ListWork {
-    /// The object's elements; one that is being merged, or is placed, is null here.
-    own: Vec<Value>,
-    pub(super) source: Vec<Value>,
-    own_texts: Vec<Vec<String>>,
-    source_texts: Vec<Vec<String>>,
+/// The elements of both lists by their key values, where every element has every key that any has, and no two of a list
+/// are the same: the common case.
+pub(super) struct Pairs {
+    /// For each element of the patch, its counterpart.
+    pub(super) counterparts: Vec<Option<usize>>,
+    /// Whether elements have several keys: then those of the object keep their order, behind what only the patch has.
+    pub(super) own_order: bool,
+}
+
+impl Pairs {
+    pub(super) fn of(own: &[Value], source: &[Value], keys: &[String]) -> Option<Self> {
+        let mut used: Option<Vec<bool>> = None;
+        let mut index = |list: &[Value]| {
+            let mut index = HashMap::with_capacity(list.len());
+            for (at, element) in list.iter().enumerate() {
+                if !element.is_object() {
+                    return None;
+                }
+                let texts = key_texts(element, keys);
+                let has: Vec<bool> = texts.iter().map(|text| !text.is_empty()).collect();
+                let alike = used.get_or_insert_with(|| has.clone()) == &has && has.contains(&true);
+                if !alike || index.insert(texts, at).is_some() {
+                    return None;
+                }
+            }
+            Some(index)
+        };
+        let (own_index, source_index) = (index(own)?, index(source)?);
+        let mut counterparts = vec![None; source.len()];
+        for (texts, at) in source_index {
+            counterparts[at] = own_index.get(&texts).copied();
+        }
+        let own_order = used.is_some_and(|used| used.into_iter().filter(|used| *used).count() > 1);
+        Some(Self { counterparts, own_order })
+    }
+}
+
+/// The lists while they are merged the long way, step by step as kustomize does it: it looks elements up by the keys
+/// that any element has, and removes what comes to nothing. Where elements lack keys that leads to odd results, which are
+/// part of what it prints.
+pub(super) struct Work<'k> {
+    /// All elements of both. One may be in several lists, or in one list several times.
+    pub(super) elements: Vec<Value>,
+    own: Vec<usize>,
+    source: Vec<usize>,
+    /// Whether the object's list is the patch's own.
+    same: bool,
+    /// What is merged or new, in order.
+    placed: Vec<usize>,
+    /// The keys that some element has; all of them where none has any.
+    pub(super) keys: Vec<&'k String>,
     /// Key values of all elements, the patch's first, each once.
     pub(super) values: Vec<Vec<String>>,
-    /// Keys that some element has.
-    used: Vec<bool>,
-    /// Whether every element has every used key: then look-ups need no search.
-    index: Option<Index>,
-    /// What is merged or new, in order.
-    placed: Vec<Placed>,
-    /// Slots of `own` that are still in the list.
-    in_list: Vec<bool>,
 }
 
-/// The first elements by their key values.
-#[derive(Default)]
-struct Index {
-    own: HashMap<Vec<String>, Vec<usize>>,
-    source: HashMap<Vec<String>, usize>,
-}
-
-struct Placed {
-    value: Value,
-    /// The slot that it is the merged content of.
-    slot: Option<usize>,
-}
-
-impl ListWork {
-    pub(super) fn new(own: Vec<Value>, source: Vec<Value>, keys: &[String]) -> Self {
-        let own_texts: Vec<_> = own.iter().map(|element| key_texts(element, keys)).collect();
-        let source_texts: Vec<_> = source.iter().map(|element| key_texts(element, keys)).collect();
+impl<'k> Work<'k> {
+    pub(super) fn new(own: Vec<Value>, source: Vec<Value>, same: bool, keys: &'k [String]) -> Self {
+        let (own_at, source_at) = (0..own.len(), own.len()..own.len() + source.len());
+        let mut elements = own;
+        elements.extend(source);
         let mut seen = HashSet::new();
-        let all = source_texts.iter().chain(&own_texts);
-        let mut values: Vec<Vec<String>> = all.filter(|texts| seen.insert((*texts).clone())).cloned().collect();
-        let used = (0..keys.len()).map(|at| values.iter().any(|texts| !texts[at].is_empty())).collect::<Vec<_>>();
-        let complete = values.iter().all(|texts| texts.iter().zip(&used).all(|(text, used)| !used || !text.is_empty()));
-        if keys.len() > 1 && !complete {
+        let order = source_at.clone().chain(own_at.clone());
+        let texts = order.map(|at| key_texts(&elements[at], keys));
+        let mut values: Vec<Vec<String>> = texts.filter(|texts| seen.insert(texts.clone())).collect();
+        if keys.len() > 1 {
             bring_together(&mut values);
         }
-        let index = (complete && used.contains(&true)).then(|| {
-            let mut index = Index::default();
-            for (at, texts) in own_texts.iter().enumerate() {
-                index.own.entry(texts.clone()).or_default().push(at);
-            }
-            for (at, texts) in source_texts.iter().enumerate().rev() {
-                index.source.insert(texts.clone(), at);
-            }
-            index
-        });
-        let in_list = vec![true; own.len()];
-        Self { own, source, own_texts, source_texts, values, used, index, placed: Vec::new(), in_list }
+        let mut used: Vec<bool> = (0..keys.len()).map(|at| values.iter().any(|texts| !texts[at].is_empty())).collect();
+        if !used.contains(&true) {
+            used.fill(true);
+        }
+        for texts in &mut values {
+            let mut used = used.iter();
+            texts.retain(|_| used.next() == Some(&true));
+        }
+        let keys = keys.iter().zip(used).filter_map(|(key, used)| used.then_some(key)).collect();
+        Self { elements, own: own_at.collect(), source: source_at.collect(), same, placed: Vec::new(), keys, values }
     }
 
-    /// The keys that tell elements apart in this list, and the values of one element for them: a key that no element
-    /// has does not count.
-    pub(super) fn valid<'k>(&self, values: &[String], keys: &'k [String]) -> (Vec<&'k String>, Vec<String>) {
-        if !self.used.contains(&true) {
-            return (keys.iter().collect(), values.to_vec());
+    /// The first elements of the object's list and of the patch's with these values; a key without value is not compared.
+    pub(super) fn find(&self, values: &[String]) -> (Option<usize>, Option<usize>) {
+        if values.iter().all(String::is_empty) {
+            return (None, None);
         }
-        let kept = (0..keys.len()).filter(|&at| self.used[at]);
-        kept.map(|at| (&keys[at], values[at].clone())).unzip()
-    }
-
-    /// The first elements with these values; a key without value is not compared.
-    pub(super) fn find(&self, values: &[String], keys: &[String]) -> (Option<usize>, Option<usize>) {
-        if let Some(index) = &self.index {
-            return (index.own.get(values).map(|slots| slots[0]), index.source.get(values).copied());
-        }
-        let none = values.iter().all(String::is_empty);
-        let fits = |element: &Value, texts: &[String]| {
-            element.is_object()
-                && (0..keys.len()).all(|at| {
-                    if values[at].is_empty() {
-                        !none || element.get(&keys[at]).is_some()
-                    } else {
-                        texts[at] == values[at]
-                    }
-                })
+        let fits = |at: &&usize| {
+            let element = &self.elements[**at];
+            let same = |key: &str, want: &str| element.get(key).and_then(text).is_some_and(|text| text == want);
+            element.is_object() && self.keys.iter().zip(values).all(|(key, want)| want.is_empty() || same(key, want))
         };
-        let own = (0..self.own.len()).find(|&at| fits(self.slot(at), &self.own_texts[at]));
-        (own, (0..self.source.len()).find(|&at| fits(&self.source[at], &self.source_texts[at])))
+        let own = self.own.iter().find(fits).copied();
+        (own, if self.same { own } else { self.source.iter().find(fits).copied() })
     }
 
-    /// What is in a slot, wherever it is now.
-    fn slot(&self, at: usize) -> &Value {
-        if !self.own[at].is_null() {
-            return &self.own[at];
-        }
-        self.placed.iter().find(|placed| placed.slot == Some(at)).map_or(&Value::Null, |placed| &placed.value)
+    /// Takes the elements with these values out of the object's list.
+    pub(super) fn remove(&mut self, values: &[String]) -> Result<(), String> {
+        self.own = set(&self.elements, &self.own, None, &self.keys, values)?;
+        Ok(())
     }
 
-    pub(super) fn take(&mut self, at: usize) -> Value {
-        if !self.own[at].is_null() {
-            return self.own[at].take();
-        }
-        let placed = self.placed.iter().position(|placed| placed.slot == Some(at));
-        placed.map_or(Value::Null, |placed| self.placed.remove(placed).value)
+    /// Puts an element in the place of those with its values, or at the end.
+    pub(super) fn place(&mut self, at: usize, values: &[String]) -> Result<(), String> {
+        self.placed = set(&self.elements, &self.placed, Some(at), &self.keys, values)?;
+        Ok(())
     }
 
-    pub(super) fn remove(&mut self, keys: &[&String], values: &[String]) {
-        if let Some(index) = &self.index {
-            let full: Vec<String> = full(values, &self.used);
-            for &at in index.own.get(&full).into_iter().flatten() {
-                self.in_list[at] = false;
+    /// What was placed, and what is left of the object's list after it.
+    pub(super) fn finish(mut self) -> Result<Vec<Value>, String> {
+        for &at in &self.own {
+            let mut texts = Vec::with_capacity(self.keys.len());
+            for key in &self.keys {
+                match self.elements[at].get(key.as_str()) {
+                    Some(Value::Null) => texts.push("null".to_owned()),
+                    Some(value) => texts.push(node_text(value).into_owned()),
+                    // One more for each key that it lacks.
+                    None => self.placed.push(at),
+                }
             }
-            return;
-        }
-        for at in 0..self.own.len() {
-            let element = self.slot(at);
-            if element.is_null() || is_empty_map(element) || has(element, keys, values) {
-                self.in_list[at] = false;
+            if self.keys.len() > 1 {
+                self.placed = set(&self.elements, &self.placed, None, &self.keys, &texts)?;
             }
+            self.placed = set(&self.elements, &self.placed, Some(at), &self.keys, &texts)?;
         }
+        let mut times = vec![0usize; self.elements.len()];
+        self.placed.iter().for_each(|&at| times[at] += 1);
+        let take = |at: usize| {
+            times[at] -= 1;
+            if times[at] == 0 { self.elements[at].take() } else { self.elements[at].clone() }
+        };
+        Ok(self.placed.iter().copied().map(take).collect())
     }
+}
 
-    /// Puts an element in the place of those with its key values, or at the end.
-    pub(super) fn add(&mut self, value: Value, slot: Option<usize>, keys: &[&String], values: &[String]) {
-        let new = Placed { value, slot };
-        let same = if self.index.is_some() {
-            None
+/// kustomize's setter of list elements: `new` instead of those with the values, or at the end; without `new` they go.
+/// Fewer values than keys are compared with the first keys alone; without any, nothing stays.
+fn set(
+    elements: &[Value],
+    list: &[usize],
+    new: Option<usize>,
+    keys: &[&String],
+    values: &[String],
+) -> Result<Vec<usize>, String> {
+    let mut kept = Vec::with_capacity(list.len() + 1);
+    let mut matched = false;
+    for &at in list {
+        let element = &elements[at];
+        if element.is_null() || is_empty_map(element) {
+            continue;
+        }
+        if !values.is_empty() && !element.is_object() {
+            return Err("an element of a list of maps is none".to_owned());
+        }
+        let is_same = |(key, want): (&&String, &String)| {
+            element.get(key.as_str()).is_some_and(|value| {
+                !value.is_null() && (want.is_empty() || text(value).is_some_and(|text| text == *want))
+            })
+        };
+        if values.is_empty() {
+            continue;
+        }
+        if keys.iter().zip(values).all(is_same) {
+            matched = true;
+            kept.extend(new);
         } else {
-            self.placed.iter().position(|placed| has(&placed.value, keys, values))
-        };
-        match same {
-            Some(at) => self.placed[at] = new,
-            None => self.placed.push(new),
+            kept.push(at);
         }
     }
-
-    /// The patch's elements, then those of the object that are left. Where elements have several keys, all of the
-    /// object's come after those that are only the patch's.
-    pub(super) fn finish(mut self, keys: &[String]) -> Vec<Value> {
-        let used: Vec<&String> = match self.used.contains(&true) {
-            true => keys.iter().zip(&self.used).filter(|(_, used)| **used).map(|(key, _)| key).collect(),
-            false => keys.iter().collect(),
-        };
-        // Merged elements go back to their slots; the list holds slots and what only the patch has.
-        let mut list: Vec<Option<Item>> = Vec::with_capacity(self.placed.len() + self.own.len());
-        let mut places: Vec<Option<usize>> = vec![None; self.own.len()];
-        for placed in std::mem::take(&mut self.placed) {
-            match placed.slot {
-                Some(slot) => {
-                    places[slot] = Some(list.len());
-                    self.own[slot] = placed.value;
-                    list.push(Some(Item::Slot(slot)));
-                }
-                None => list.push(Some(Item::New(placed.value))),
-            }
-        }
-        for at in (0..self.own.len()).filter(|&at| self.in_list[at]) {
-            let element = &self.own[at];
-            let has_key = |key: &&&String| element.get(key.as_str()).is_some_and(|value| !value.is_null());
-            let present: Vec<&String> = used.iter().filter(has_key).copied().collect();
-            let texts: Vec<String> = present.iter().map(|key| key_text(element, key)).collect();
-            let same = |item: &Option<Item>| match item {
-                Some(Item::Slot(slot)) => has(&self.own[*slot], &present, &texts),
-                Some(Item::New(value)) => has(value, &present, &texts),
-                None => false,
-            };
-            if used.len() == 1 && present.len() == 1 {
-                // In its place among the patch's, if it is there; otherwise in that of the one it repeats, or at the end.
-                if places[at].is_none() {
-                    match list.iter().position(same) {
-                        Some(index) => list[index] = Some(Item::Slot(at)),
-                        None => list.push(Some(Item::Slot(at))),
-                    }
-                }
-                continue;
-            }
-            if present.is_empty() {
-                // An element without any key sweeps away what was gathered before it.
-                list.clear();
-                places.fill(None);
-            } else if self.index.is_some() && places[at].is_some() {
-                if let Some(index) = places[at] {
-                    list[index] = None;
-                }
-            } else {
-                list.iter_mut().filter(|item| same(item)).for_each(|item| *item = None);
-            }
-            list.push(Some(Item::Slot(at)));
-        }
-        let mut merged = Vec::with_capacity(list.len());
-        for item in list.into_iter().flatten() {
-            match item {
-                Item::Slot(slot) if self.in_list[slot] => merged.push(self.own[slot].take()),
-                Item::Slot(_) => {}
-                Item::New(value) => merged.push(value),
-            }
-        }
-        merged.retain(|value| !value.is_null());
-        merged
+    if let (false, Some(new)) = (matched, new) {
+        kept.push(new);
     }
-}
-
-/// An element of the merged list: one of the object's, or the patch's alone.
-enum Item {
-    Slot(usize),
-    New(Value),
-}
-
-/// The values of used keys with the empty ones of the others between them.
-fn full(values: &[String], used: &[bool]) -> Vec<String> {
-    let mut values = values.iter();
-    if !used.contains(&true) {
-        return values.cloned().collect();
-    }
-    used.iter().map(|used| if *used { values.next().cloned().unwrap_or_default() } else { String::new() }).collect()
-}
-
-fn has(element: &Value, keys: &[&String], values: &[String]) -> bool {
-    element.is_object()
-        && keys.iter().zip(values).all(|(key, text)| match element.get(key.as_str()) {
-            None | Some(Value::Null) if text.is_empty() => element.get(key.as_str()).is_some(),
-            None | Some(Value::Null) => false,
-            Some(value) => text.is_empty() || node_text(value) == *text,
-        })
+    Ok(kept)
 }
 
 /// Values that agree where both have one are the same element.
@@ -272,8 +230,10 @@ fn bring_together(values: &mut [Vec<String>]) {
         return;
     }
     for a in 0..values.len() {
+        // As it was at first, whatever it has been made since.
+        let first = values[a].clone();
         for b in 0..values.len() {
-            if let Some(both) = agree(&values[a], &values[b]) {
+            if let Some(both) = agree(&first, &values[b]) {
                 values[a].clone_from(&both);
                 values[b] = both;
             }

@@ -13,8 +13,10 @@ use crate::merge::{Written, merge};
 use crate::objects;
 use crate::resmap::ResMap;
 use crate::resource::{Resource, child_map};
+use crate::scalar::node_text;
 use crate::selector::Matcher;
 use crate::session::Session;
+use crate::structured;
 
 /// An entry of `patches`.
 pub(crate) struct Patches {
@@ -57,14 +59,15 @@ pub(crate) fn patch(patch: &Patch, loader: &Loader<'_>) -> Result<Patches, Error
         (Ok(objects), _) if objects.is_empty() => Kind::Nothing,
         (Ok(objects), _) => Kind::StrategicMerge(
             objects
-                .into_iter()
+                .iter()
                 .map(|object| {
-                    let mut resource = patch_resource(&object);
+                    let own = if patch.target.is_some() { Own::Target } else { Own::Patch };
+                    let mut resource = patch_resource(object, &text, own)?;
                     resource.allow_name_change |= patch.allow_name_change;
                     resource.allow_kind_change |= patch.allow_kind_change;
-                    resource
+                    Ok(resource)
                 })
-                .collect(),
+                .collect::<Result<_, Error>>()?,
         ),
         (Err(_), Ok(json)) => Kind::Json(json),
         (Err(merge), Err(json)) => {
@@ -88,10 +91,53 @@ pub(crate) fn patch(patch: &Patch, loader: &Loader<'_>) -> Result<Patches, Error
     }
 }
 
-fn patch_resource(object: &Parsed) -> Resource {
+/// A patch as an object. One that is applied to what a target selects has labels and annotations of text, before it is
+/// merged: nulls and numbers in them are their digits.
+fn patch_resource(object: &Parsed, text: &str, own: Own) -> Result<Resource, Error> {
     let mut resource = Resource::new(object.value.clone());
     resource.layout.clone_from(&object.layout);
-    resource
+    let Some(metadata) = resource.value.get_mut("metadata").and_then(Value::as_object_mut) else { return Ok(resource) };
+    let source = text.get(object.span.clone()).unwrap_or("");
+    for field in ["labels", "annotations"] {
+        if metadata.get(field).is_none_or(is_text_map) {
+            continue;
+        }
+        let path = |key: &str| ["metadata", field, key].map(str::to_owned);
+        if own == Own::Patch {
+            // Annotations become text in the end, as they are written here; what is deleted stays so.
+            let map = metadata.get_mut("annotations").filter(|_| field == "annotations").and_then(Value::as_object_mut);
+            let odd = |value: &Value| value.is_number() || value.as_str().is_some_and(structured::is_time);
+            for (key, value) in map.into_iter().flatten().filter(|(_, value)| odd(value)) {
+                *value = Value::String(structured::scalar_text(source, &path(key), value));
+            }
+            continue;
+        }
+        let map = match metadata.remove(field) {
+            Some(Value::Object(map)) => map
+                .into_iter()
+                .map(|(key, value)| {
+                    let text = structured::scalar_text(source, &path(&key), &value);
+                    (key, Value::String(text))
+                })
+                .collect(),
+            Some(Value::Array(list)) if list.len() % 2 == 0 => {
+                let texts: Vec<String> = list.iter().map(|value| node_text(value).into_owned()).collect();
+                texts.chunks(2).map(|pair| (pair[0].clone(), Value::String(pair[1].clone()))).collect()
+            }
+            Some(Value::Array(_)) => return Err(Error::new(format!("`metadata.{field}` is a list; write a map"))),
+            _ => Map::new(),
+        };
+        if !map.is_empty() {
+            metadata.insert(field.to_owned(), Value::Object(map));
+        }
+    }
+    Ok(resource)
+}
+
+fn is_text_map(value: &Value) -> bool {
+    value.as_object().is_some_and(|map| {
+        !map.is_empty() && map.values().all(|value| value.as_str().is_some_and(|text| !structured::is_time(text)))
+    })
 }
 
 fn text_of(loader: &Loader<'_>, path: &str) -> Result<String, Error> {
@@ -298,18 +344,24 @@ pub(crate) fn strategic_merge(entries: &[String], more: &str, loader: &Loader<'_
     }
     let limits = &loader.session.options.limits.yaml;
     let mut patches = Vec::new();
+    let mut add = |text: &str, objects: &[Parsed]| -> Result<(), Error> {
+        for object in objects {
+            patches.push(patch_resource(object, text, Own::Target)?);
+        }
+        Ok(())
+    };
     for entry in entries {
         match objects::of_text(entry, limits) {
-            Ok(objects) => patches.extend(objects.iter().map(patch_resource)),
+            Ok(objects) => add(entry, &objects)?,
             Err(_) => {
                 let file = loader.load(entry).map_err(NoFile::error)?;
                 let objects = objects::of_file(loader.session, &file, None)?;
-                patches.extend(objects.iter().map(patch_resource));
+                add(std::str::from_utf8(&file.bytes).unwrap_or(""), &objects)?;
             }
         }
     }
     if !more.is_empty() {
-        patches.extend(objects::of_text(more, limits)?.iter().map(patch_resource));
+        add(more, &objects::of_text(more, limits)?)?;
     }
     if patches.is_empty() {
         return Err(Error::new("the patches are empty; leave the field out"));
