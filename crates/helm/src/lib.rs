@@ -18,6 +18,7 @@ mod limits;
 mod load;
 mod manifests;
 mod metadata;
+pub mod release;
 mod render;
 mod schema;
 pub mod strvals;

@@ -32,7 +32,7 @@ mod timestamp;
 pub use serde_json::{Map, Value};
 
 pub use compose::{parse, parse_all};
-pub use emit::{emit, emit_all, emit_pretty};
+pub use emit::{emit, emit_all, emit_pretty, emit_sorted};
 pub use error::{EmitError, Error, Mark};
 pub use limits::Limits;
 pub use locate::locate;

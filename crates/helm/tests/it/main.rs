@@ -5,3 +5,4 @@ mod charts;
 mod flags;
 mod functions;
 mod hostile;
+mod releases;

@@ -31,7 +31,7 @@ pub fn emit(value: &Value) -> Result<String, EmitError> {
 /// # Errors
 /// As [`emit`].
 pub fn emit_all<'a>(values: impl IntoIterator<Item = &'a Value>) -> Result<String, EmitError> {
-    let mut printer = Printer { writer: Writer::default(), path: Vec::new(), pretty: false };
+    let mut printer = Printer { writer: Writer::default(), path: Vec::new(), style: Layout::GO };
     for (index, value) in values.into_iter().enumerate() {
         if index > 0 {
             printer.writer.out.push_str("---\n");
@@ -47,7 +47,18 @@ pub fn emit_all<'a>(values: impl IntoIterator<Item = &'a Value>) -> Result<Strin
 /// # Errors
 /// As [`emit`].
 pub fn emit_pretty(value: &Value) -> Result<String, EmitError> {
-    let mut printer = Printer { writer: Writer::wide(), path: Vec::new(), pretty: true };
+    let mut printer = Printer { writer: Writer::wide(), path: Vec::new(), style: Layout::PRETTY };
+    printer.node(value, Indent::ROOT, Place::Root)?;
+    printer.writer.end_document();
+    Ok(printer.writer.out)
+}
+
+/// The value as [`emit`] prints it, but with keys sorted by their bytes: what Flux makes digests of.
+///
+/// # Errors
+/// As [`emit`].
+pub fn emit_sorted(value: &Value) -> Result<String, EmitError> {
+    let mut printer = Printer { writer: Writer::default(), path: Vec::new(), style: Layout::SORTED };
     printer.node(value, Indent::ROOT, Place::Root)?;
     printer.writer.end_document();
     Ok(printer.writer.out)
@@ -89,6 +100,21 @@ enum Place {
     Entry,
 }
 
+/// How the callers' layouts differ.
+#[derive(Clone, Copy)]
+struct Layout {
+    /// Lists are indented, and floats keep their exponent.
+    pretty: bool,
+    /// Keys stand in the order of their bytes, which is that of the map, and not in natural order.
+    sorted: bool,
+}
+
+impl Layout {
+    const GO: Self = Self { pretty: false, sorted: false };
+    const PRETTY: Self = Self { pretty: true, sorted: false };
+    const SORTED: Self = Self { pretty: false, sorted: true };
+}
+
 /// One step of the path for error messages.
 enum Step<'a> {
     Key(&'a str),
@@ -98,7 +124,7 @@ enum Step<'a> {
 struct Printer<'a> {
     writer: Writer,
     path: Vec<Step<'a>>,
-    pretty: bool,
+    style: Layout,
 }
 
 impl<'a> Printer<'a> {
@@ -120,7 +146,7 @@ impl<'a> Printer<'a> {
     fn list(&mut self, items: &'a [Value], indent: Indent, place: Place) -> Result<(), EmitError> {
         self.check_depth()?;
         // A list right below its key is not indented; after `? key` it stands on the line of `:` and is.
-        let flush = place == Place::Entry && !self.writer.indention && !self.pretty;
+        let flush = place == Place::Entry && !self.writer.indention && !self.style.pretty;
         let columns = if flush { indent.0.unwrap_or(0) } else { indent.block() };
         for (index, item) in items.iter().enumerate() {
             self.path.push(Step::Index(index));
@@ -134,7 +160,7 @@ impl<'a> Printer<'a> {
 
     fn map(&mut self, map: &'a Map<String, Value>, columns: usize) -> Result<(), EmitError> {
         self.check_depth()?;
-        if order::is_natural(map) {
+        if self.style.sorted || order::is_natural(map) {
             return map.iter().try_for_each(|(key, value)| self.entry(key, value, columns));
         }
         order::natural(map).into_iter().try_for_each(|(key, value)| self.entry(key, value, columns))
@@ -171,7 +197,7 @@ impl<'a> Printer<'a> {
 
     fn number(&mut self, n: &Number) {
         if let Some(float) = n.as_f64().filter(|_| n.is_f64()) {
-            let text = if self.pretty { number::format(float) } else { number::format_json(float) };
+            let text = if self.style.pretty { number::format(float) } else { number::format_json(float) };
             return self.writer.word(&text);
         }
         self.writer.word(&n.to_string());
