@@ -14,6 +14,7 @@ use crate::policy::{self, Write};
 use crate::rbac;
 use crate::rest::meta;
 use crate::store::Object;
+use crate::webhook;
 
 /// Namespaces that nobody may delete.
 const IMMORTAL: &[&str] = &["default", "kube-system", "kube-public"];
@@ -44,7 +45,7 @@ pub fn create(
     Ok(())
 }
 
-/// Judges a write that is valid: limits of the namespace and policies.
+/// Judges a write that is valid: limits of the namespace, policies and webhooks.
 ///
 /// # Errors
 /// What they say.
@@ -52,22 +53,25 @@ pub fn judge(core: &Core, write: &Write<'_>, context: &Context) -> Result<(), Ap
     if let (Some(new), "") = (write.new, write.subresource) {
         limit_range::check(core, write.served, write.namespace, new)?;
     }
-    policy::admit(core, write, context)
+    policy::admit(core, write, context)?;
+    webhook::judge(core, write, context)
 }
 
 /// Judges a deletion.
 ///
 /// # Errors
-/// What policies say.
+/// What policies and webhooks say.
 pub fn judge_deletion(core: &Core, served: &Served, object: &Object, context: &Context) -> Result<(), ApiError> {
     let slot = core.store.slot("validatingadmissionpolicybindings.admissionregistration.k8s.io");
-    if core.store.count(slot) == 0 {
+    if core.store.count(slot) == 0 && !webhook::judges(core, context) {
         return Ok(());
     }
     let old = served.value(object);
     let namespace = object.namespace();
     let write = Write { served, namespace, operation: "DELETE", subresource: "", new: None, old: Some(&old) };
-    policy::admit(core, &write, context)
+    webhook::mutate(core, &write, &mut Value::Null, context)?;
+    policy::admit(core, &write, context)?;
+    webhook::judge(core, &write, context)
 }
 
 /// Sets what belongs to a new object and to no manager.

@@ -26,6 +26,8 @@ pub struct Config {
     pub simulate: bool,
     /// How the simulated workloads behave.
     pub simulation: crate::Simulation,
+    /// The time that workloads see. Keep a clone to turn it while the server runs.
+    pub clock: crate::Clock,
     /// What requests and the store may take.
     pub limits: Limits,
     /// Faults on purpose; none at first. Keep a clone to change them while the server runs.
@@ -88,6 +90,7 @@ impl Default for Config {
             controllers: true,
             simulate: true,
             simulation: crate::Simulation::default(),
+            clock: crate::Clock::default(),
             limits: Limits::default(),
             faults: crate::Faults::default(),
         }

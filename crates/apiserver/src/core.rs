@@ -34,6 +34,8 @@ pub struct Core {
     pub quota: std::sync::Mutex<()>,
     /// Faults on purpose.
     pub faults: crate::Faults,
+    /// The time that workloads see.
+    pub clock: crate::Clock,
     /// Whether workloads run, so that Pods need accounts.
     pub simulates: bool,
 }
@@ -46,12 +48,14 @@ pub struct Context {
     pub options: WriteOptions,
     /// What the user is warned of.
     pub warnings: std::cell::RefCell<Vec<String>>,
+    /// Where calls of webhooks run; without it none are made.
+    pub calls: Option<tokio::runtime::Handle>,
 }
 
 impl Context {
     /// A context with these options.
     pub fn new(user: Identity, options: WriteOptions) -> Self {
-        Self { user, options, warnings: std::cell::RefCell::default() }
+        Self { user, options, warnings: std::cell::RefCell::default(), calls: None }
     }
 
     /// Writes of this process itself, as field manager `manager`.
@@ -96,6 +100,7 @@ impl Core {
             limits: config.limits.clone(),
             quota: std::sync::Mutex::default(),
             faults: config.faults.clone(),
+            clock: config.clock.clone(),
             simulates: config.simulate,
         })
     }

@@ -24,7 +24,7 @@ use crate::respond::{self, Body, Reply, include_object};
 use crate::rest::body::{self as bodies, Media};
 use crate::rest::{self, DeleteOptions, ListOptions, Outcome, PatchKind, Shown, Target, subresource};
 use crate::store::key;
-use crate::{discovery, openapi, protobuf, reviews, watch};
+use crate::{discovery, openapi, protobuf, reviews, watch, webhook};
 
 /// Where a connection comes from.
 #[derive(Debug, Clone)]
@@ -251,7 +251,33 @@ async fn serve(
         Method::GET | Method::HEAD => Bytes::new(),
         _ => read_body(core, body).await?,
     };
-    resource(core, asked, identity, &bytes, stop, warnings)
+    if matches!(asked.request.verb, "get" | "list" | "watch") || !webhook::configured(core) {
+        return resource(core, asked, identity, &bytes, stop, warnings, None);
+    }
+    let (reply, told) = beside(core, asked, identity, bytes, stop).await?;
+    warnings.extend(told);
+    reply
+}
+
+/// [`resource`] on a thread that may wait for webhooks, and what the user is warned of.
+async fn beside(
+    core: &Arc<Core>,
+    asked: &Asked<'_>,
+    identity: &Identity,
+    bytes: Bytes,
+    stop: &CancellationToken,
+) -> Result<(Result<Reply, ApiError>, Vec<String>), ApiError> {
+    let (core, identity, stop) = (core.clone(), identity.clone(), stop.clone());
+    let (request, query, headers) = (asked.request.clone(), asked.query.clone(), asked.headers.clone());
+    let (method, agent) = (asked.method.clone(), asked.agent.to_owned());
+    let calls = tokio::runtime::Handle::current();
+    let work = move || {
+        let asked = Asked { request: &request, query: &query, headers: &headers, method: &method, agent: &agent };
+        let mut told = Vec::new();
+        let reply = resource(&core, &asked, &identity, &bytes, &stop, &mut told, Some(calls));
+        (reply, told)
+    };
+    tokio::task::spawn_blocking(work).await.map_err(ApiError::internal)
 }
 
 /// What is no resource.
@@ -315,6 +341,7 @@ fn resource(
     bytes: &Bytes,
     stop: &CancellationToken,
     warnings: &mut Vec<String>,
+    calls: Option<tokio::runtime::Handle>,
 ) -> Result<Reply, ApiError> {
     let request = asked.request;
     let kinds = core.kinds();
@@ -331,7 +358,7 @@ fn resource(
     let namespace = if cluster_only { "" } else { request.namespace.as_str() };
     let form = Form::from_headers(asked.headers, asked.query.get("pretty"))?;
     let include = include_object(asked.query.get("includeObject"))?;
-    let answer = Answer { core, asked, served: &served, namespace, form, include, stop };
+    let answer = Answer { core, asked, served: &served, namespace, form, include, stop, calls };
     answer.run(identity, bytes, warnings)
 }
 
@@ -346,6 +373,8 @@ struct Answer<'a> {
     form: Form,
     include: crate::table::Include,
     stop: &'a CancellationToken,
+    /// Where calls of webhooks run.
+    calls: Option<tokio::runtime::Handle>,
 }
 
 impl Answer<'_> {
@@ -391,14 +420,16 @@ impl Answer<'_> {
             }
             "delete" => {
                 let (options, context) = self.delete_options(identity, bytes)?;
-                let outcome = rest::delete(self.core, self.served, self.namespace, &request.name, &options, &context)?;
-                self.object(outcome)
+                let outcome = rest::delete(self.core, self.served, self.namespace, &request.name, &options, &context);
+                warnings.append(&mut context.warnings.borrow_mut());
+                self.object(outcome?)
             }
             "deletecollection" => {
                 let (options, context) = self.delete_options(identity, bytes)?;
                 let list = ListOptions::parse(self.asked.query, self.served, false)?;
-                let page = rest::delete_collection(self.core, self.served, self.namespace, &list, &options, &context)?;
-                Ok(respond::page(self.served, &page, self.form, self.include))
+                let page = rest::delete_collection(self.core, self.served, self.namespace, &list, &options, &context);
+                warnings.append(&mut context.warnings.borrow_mut());
+                Ok(respond::page(self.served, &page?, self.form, self.include))
             }
             _ => Err(ApiError::method_not_allowed()),
         }
@@ -448,7 +479,7 @@ impl Answer<'_> {
 
     fn context(&self, identity: &Identity, kind: OptionsKind) -> Result<Context, ApiError> {
         let options = WriteOptions::parse(self.asked.query, self.asked.agent, kind)?;
-        Ok(Context::new(identity.clone(), options))
+        Ok(Context { calls: self.calls.clone(), ..Context::new(identity.clone(), options) })
     }
 
     fn patch(&self, identity: &Identity) -> Result<(PatchKind, Context), ApiError> {
@@ -466,7 +497,7 @@ impl Answer<'_> {
         let body = if bytes.is_empty() { Value::Null } else { self.body(bytes)?.value };
         let options = DeleteOptions::parse(&body, self.asked.query)?;
         let write = WriteOptions { dry_run: options.dry_run, ..WriteOptions::default() };
-        Ok((options, Context::new(identity.clone(), write)))
+        Ok((options, Context { calls: self.calls.clone(), ..Context::new(identity.clone(), write) }))
     }
 
     fn body(&self, bytes: &Bytes) -> Result<bodies::Body, ApiError> {

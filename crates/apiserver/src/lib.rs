@@ -20,6 +20,7 @@
 mod admission;
 mod audit;
 mod auth;
+mod clock;
 mod config;
 mod controllers;
 mod convert;
@@ -58,12 +59,14 @@ mod table;
 mod tls;
 mod validate;
 mod watch;
+mod webhook;
 
+pub use clock::Clock;
 pub use config::{Config, Limits, User};
 pub use error::ApiError;
 pub use faults::{Fault, Faults, Rule, WatchEnd};
 pub use local::Local;
 pub use rest::{DeleteOptions, PatchKind, Propagation};
 pub use server::{Server, StartError, start};
-pub use simulate::Options as Simulation;
+pub use simulate::{Options as Simulation, Scenario, ScenarioError};
 pub use tls::TlsError;

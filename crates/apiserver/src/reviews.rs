@@ -44,7 +44,7 @@ pub fn answer(
     Some(result.map(|()| done(review)))
 }
 
-fn user_info(user: &Identity) -> Value {
+pub fn user_info(user: &Identity) -> Value {
     let mut out = Map::new();
     out.insert("username".into(), user.name.as_str().into());
     if !user.uid.is_empty() {

@@ -145,6 +145,11 @@ impl Server {
         &self.core.faults
     }
 
+    /// The time that workloads see.
+    pub fn clock(&self) -> &crate::Clock {
+        &self.core.clock
+    }
+
     /// A client inside the process, with every right.
     pub fn local(&self) -> Local {
         Local::new(self.core.clone(), "local")

@@ -19,11 +19,17 @@ pub fn matches(core: &Core, wanted: &Value, write: &Write<'_>, narrows: bool) ->
     };
     included
         && !rules("excludeResourceRules").iter().any(|rule| rule_matches(rule, write))
-        && selects(&wanted["objectSelector"], write.new).max(selects(&wanted["objectSelector"], write.old))
+        && selected(core, wanted, write)
+}
+
+/// Whether the `objectSelector` and the `namespaceSelector` admit a write.
+pub fn selected(core: &Core, wanted: &Value, write: &Write<'_>) -> bool {
+    selects(&wanted["objectSelector"], write.new).max(selects(&wanted["objectSelector"], write.old))
         && namespace_matches(core, &wanted["namespaceSelector"], write)
 }
 
-fn rule_matches(rule: &Value, write: &Write<'_>) -> bool {
+/// Whether a rule of operations and resources includes a write.
+pub fn rule_matches(rule: &Value, write: &Write<'_>) -> bool {
     let resource = &write.served.resource;
     let has =
         |field: &str, value: &str| rule[field].as_array().into_iter().flatten().any(|it| it == "*" || it == value);

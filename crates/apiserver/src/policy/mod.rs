@@ -13,9 +13,12 @@ use crate::field::FieldError;
 use crate::kinds::Served;
 use crate::rest::meta;
 
+pub use matching::{rule_matches, selected};
+
 const GROUP: &str = "admissionregistration.k8s.io";
 
-/// One write, as policies see it.
+/// One write, as policies and webhooks see it.
+#[derive(Clone, Copy)]
 pub struct Write<'a> {
     /// The kind and version of the request.
     pub served: &'a Served,
@@ -33,7 +36,7 @@ pub struct Write<'a> {
 
 impl Write<'_> {
     /// The object that the write is about.
-    fn object(&self) -> &Value {
+    pub fn object(&self) -> &Value {
         self.new.or(self.old).unwrap_or(&Value::Null)
     }
 }
@@ -204,6 +207,50 @@ fn run(expression: &str, result: Type, values: &Values) -> Result<Value, String>
     match (wants_bool, &value) {
         (true, Value::Bool(_)) | (false, _) => Ok(value),
         (true, _) => Err("the result is no bool".to_owned()),
+    }
+}
+
+/// Whether all match conditions of a webhook hold.
+///
+/// # Errors
+/// Which one failed, and how.
+pub fn conditions_hold(
+    core: &Core,
+    conditions: &[Value],
+    write: &Write<'_>,
+    context: &Context,
+) -> Result<bool, String> {
+    if conditions.is_empty() {
+        return Ok(true);
+    }
+    let values = variables(core, Value::Null, write, context);
+    let mut failed = None;
+    for condition in conditions {
+        let expression = condition["expression"].as_str().unwrap_or_default();
+        match run(expression, Type::Bool, &values) {
+            Ok(Value::Bool(true)) => {}
+            // One that is false decides, whatever others say.
+            Ok(_) => return Ok(false),
+            Err(error) => failed = failed.or(Some(format!("expression '{expression}' resulted in error: {error}"))),
+        }
+    }
+    failed.map_or(Ok(true), Err)
+}
+
+/// Errors of match conditions.
+pub fn check_conditions(conditions: &Value, at: &str, out: &mut Vec<FieldError>) {
+    for (index, condition) in conditions.as_array().into_iter().flatten().enumerate() {
+        let at = |field: &str| format!("{at}[{index}].{field}");
+        if condition["name"].as_str().unwrap_or_default().is_empty() {
+            out.push(FieldError::required(at("name"), ""));
+        }
+        let source = condition["expression"].as_str().unwrap_or_default().trim();
+        if source.is_empty() {
+            out.push(FieldError::required(at("expression"), ""));
+        } else if let Err(error) = Program::compile(source, &environment().result(None)) {
+            let detail = format!("compilation failed: {error}");
+            out.push(FieldError::invalid(at("expression"), &source.into(), detail));
+        }
     }
 }
 

@@ -12,6 +12,7 @@ use crate::kinds::Served;
 use crate::policy::Write;
 use crate::quota;
 use crate::validate;
+use crate::webhook;
 
 use super::body::Body;
 use super::{Outcome, Shown, manage, meta, prepare, write_error};
@@ -60,9 +61,13 @@ pub fn create_raw(
     }
     let generated = name_it(&mut object);
     admission::create(core, served, namespace, &mut object, context)?;
-    stamp(served, &mut object);
+    stamp(core, served, &mut object);
     if owner == Owner::Manager {
         manage::created(served, &mut object, context);
+    }
+    if let Some(new) = mutated(core, &write(served, namespace, &object), context)? {
+        object = new;
+        in_namespace(served, namespace, &mut object)?;
     }
     reset_status(served, &mut object)?;
     admission::settle(served, &mut object);
@@ -97,6 +102,15 @@ pub fn create_raw(
         }
         Err(error) => Err(write_error(served, &name, error)),
     }
+}
+
+/// The object as webhooks change it; `None` when they leave it alone.
+pub(super) fn mutated(core: &Core, write: &Write<'_>, context: &Context) -> Result<Option<Value>, ApiError> {
+    if context.calls.is_none() {
+        return Ok(None);
+    }
+    let mut object = write.object().clone();
+    Ok(webhook::mutate(core, write, &mut object, context)?.then_some(object))
 }
 
 fn write<'a>(served: &'a Served, namespace: &'a str, object: &'a Value) -> Write<'a> {
@@ -144,11 +158,11 @@ pub(crate) fn random_suffix() -> String {
 }
 
 /// What the server alone sets.
-fn stamp(served: &Served, object: &mut Value) {
+fn stamp(core: &Core, served: &Served, object: &mut Value) {
     let counts = has_generation(served);
     let metadata = meta::of_mut(object);
     metadata.insert("uid".into(), uuid::Uuid::new_v4().to_string().into());
-    metadata.insert("creationTimestamp".into(), prepare::now().into());
+    metadata.insert("creationTimestamp".into(), crate::clock::text(core.clock.now()).into());
     for field in ["deletionTimestamp", "deletionGracePeriodSeconds", "selfLink", "resourceVersion"] {
         metadata.remove(field);
     }

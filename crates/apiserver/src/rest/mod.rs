@@ -30,6 +30,7 @@ pub use create::create;
 pub(crate) use create::random_suffix;
 pub use delete::{DeleteOptions, Propagation, delete, delete_collection};
 pub use patch::{PatchKind, patch};
+pub(crate) use prepare::coerce;
 pub use prepare::{decode_object, now};
 pub use read::{ListOptions, Page, get, list, parse_version};
 pub use update::{Target, update};

@@ -40,7 +40,7 @@ pub fn decode_object(served: &Served, body: Body, context: &Context) -> Result<V
 ///
 /// # Errors
 /// 400 for a value of a wrong type.
-pub(super) fn coerce(served: &Served, value: &mut Value) -> Result<Vec<String>, ApiError> {
+pub(crate) fn coerce(served: &Served, value: &mut Value) -> Result<Vec<String>, ApiError> {
     let unknown = match &served.custom {
         None => {
             let mut found = typed::Found::default();

@@ -14,7 +14,7 @@ use crate::store::Object;
 use crate::validate;
 
 use super::body::Body;
-use super::create::{Owner, create_raw, fits, has_generation, in_namespace, refuse};
+use super::create::{Owner, create_raw, fits, has_generation, in_namespace, mutated, refuse};
 use super::{Outcome, Shown, manage, meta, prepare, read, write_error};
 
 /// What part of which object is written.
@@ -184,6 +184,11 @@ pub(super) fn replace(
     if owner == Owner::Manager {
         manage::updated(target, &old, &mut new, context);
     }
+    if let Some(mutated) = mutated(core, &write(target, &new, &old), context)? {
+        new = mutated;
+        keep_system_fields(&mut new, &old);
+        keep_other_part(target, &mut new, &old);
+    }
     if has_generation(served) {
         let counted = target.subresource.is_empty() && wanted_changed(served, &new, &old);
         let before = meta::of(&old).get("generation").and_then(Value::as_i64).unwrap_or(0);
@@ -200,15 +205,7 @@ pub(super) fn replace(
         });
     }
     refuse(served, &new, &errors)?;
-    let write = Write {
-        served,
-        namespace: target.namespace,
-        operation: "UPDATE",
-        subresource: target.subresource,
-        new: Some(&new),
-        old: Some(&old),
-    };
-    admission::judge(core, &write, context)?;
+    admission::judge(core, &write(target, &new, &old), context)?;
     let _held = match target.subresource {
         "" => quota::admit(core, served, target.namespace, &new, Some(&old))?,
         _ => None,
@@ -238,6 +235,17 @@ pub(super) fn replace(
         }
         Err(crate::store::WriteError::Conflict) => Err(Refused::Stale),
         Err(error) => Err(Refused::Error(write_error(served, target.name, error))),
+    }
+}
+
+fn write<'a>(target: Target<'a>, new: &'a Value, old: &'a Value) -> Write<'a> {
+    Write {
+        served: target.served,
+        namespace: target.namespace,
+        operation: "UPDATE",
+        subresource: target.subresource,
+        new: Some(new),
+        old: Some(old),
     }
 }
 

@@ -2,10 +2,11 @@
 
 use serde_json::{Value, json};
 
-use crate::rest;
+use crate::clock;
 use crate::rest::meta;
 
 use super::condition;
+use super::events::{self, Source};
 use super::script::annotation;
 use super::world::{Id, Kind, World, number, replicas, status_of};
 
@@ -46,7 +47,8 @@ pub fn step(world: &mut World, id: &Id, mut scaler: Value, version: u64) {
         .find_map(|metric| metric["resource"]["target"]["averageUtilization"].as_i64())
         .unwrap_or(80)
         .max(1);
-    let used = annotation(&scaler, "utilization").and_then(|text| text.trim_end_matches('%').parse::<i64>().ok());
+    let said = annotation(&scaler, "utilization").and_then(|text| text.trim_end_matches('%').parse::<i64>().ok());
+    let used = said.or_else(|| world.options.scenario.told(&scaler, world.age())?.utilization);
     let asked = match used {
         // A tenth off the goal is close enough, as for the real controller.
         Some(used) if (used * 10 - goal * 10).abs() > goal && current > 0 => (current * used + goal - 1) / goal,
@@ -56,6 +58,7 @@ pub fn step(world: &mut World, id: &Id, mut scaler: Value, version: u64) {
     // Zero replicas switch the autoscaler off.
     let desired = if current == 0 { 0 } else { asked.clamp(least.min(most), most.max(least)) };
     let generation = number(&scaler, "/metadata/generation");
+    let told = scaler.clone();
     let status = status_of(&mut scaler);
     status.insert("observedGeneration".into(), generation.into());
     status.insert("currentReplicas".into(), number(&target, "/status/replicas").into());
@@ -93,7 +96,12 @@ pub fn step(world: &mut World, id: &Id, mut scaler: Value, version: u64) {
         }
     }
     if desired != current {
-        status.insert("lastScaleTime".into(), rest::now().into());
+        status.insert("lastScaleTime".into(), clock::now_text().into());
+        let message = format!(
+            "New size: {desired}; reason: cpu resource utilization (percentage of request) {} target",
+            if desired > current { "above" } else { "below" }
+        );
+        events::tell(world, &told, Source::Controller("horizontal-pod-autoscaler"), "SuccessfulRescale", &message);
         let mut target = target;
         target["spec"]["replicas"] = desired.into();
         let generation = number(&target, "/metadata/generation") + 1;

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::rest;
+use crate::clock;
 use crate::rest::meta;
 use crate::store::Object;
 
@@ -56,7 +56,7 @@ fn volume_for(claim: &Value, name: &str) -> Value {
         "metadata": {
             "name": name,
             "uid": new_uid(),
-            "creationTimestamp": rest::now(),
+            "creationTimestamp": clock::now_text(),
             "annotations": {"pv.kubernetes.io/provisioned-by": PROVISIONER},
             "finalizers": ["kubernetes.io/pv-protection"],
         },
@@ -75,7 +75,7 @@ fn volume_for(claim: &Value, name: &str) -> Value {
             "storageClassName": class,
             "volumeMode": claim["spec"].get("volumeMode").cloned().unwrap_or("Filesystem".into()),
         },
-        "status": {"phase": "Bound", "lastPhaseTransitionTime": rest::now()},
+        "status": {"phase": "Bound", "lastPhaseTransitionTime": clock::now_text()},
     })
 }
 

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use crate::rest;
+use crate::clock;
 
 /// A condition of a list.
 pub fn find<'a>(status: &'a Map<String, Value>, kind: &str) -> Option<&'a Value> {
@@ -24,7 +24,7 @@ pub fn set(
     message: &str,
     update_time: Option<&str>,
 ) {
-    let now = rest::now();
+    let now = clock::now_text();
     let list = status.entry("conditions").or_insert_with(|| Value::Array(Vec::new()));
     if !list.is_array() {
         *list = Value::Array(Vec::new());
@@ -82,5 +82,5 @@ pub fn remove(status: &mut Map<String, Value>, kind: &str) {
 /// Seconds since a time as objects carry it.
 pub fn seconds_since(time: &Value) -> i64 {
     let at = time.as_str().and_then(|text| text.parse::<jiff::Timestamp>().ok());
-    at.map_or(0, |at| jiff::Timestamp::now().as_second() - at.as_second())
+    at.map_or(0, |at| clock::now().as_second() - at.as_second())
 }

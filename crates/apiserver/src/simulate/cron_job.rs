@@ -5,11 +5,15 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
+use crate::clock;
 use crate::rest::meta;
 
+use super::events::{self, Source};
 use super::job;
 use super::schedule::Schedule;
 use super::world::{Id, Kind, World, owned_metadata, status_of};
+
+const CONTROLLER: Source = Source::Controller("cronjob-controller");
 
 /// One step.
 pub fn step(world: &mut World, id: &Id, mut cron: Value, version: u64) {
@@ -75,7 +79,7 @@ fn due(world: &mut World, id: &Id, cron: &Value, last: Option<&str>) -> Option<T
     }
     let schedule = Schedule::parse(cron["spec"]["schedule"].as_str()?).ok()?;
     let zone = cron["spec"]["timeZone"].as_str();
-    let now = Timestamp::now();
+    let now = clock::now();
     let since: Timestamp = last.unwrap_or(meta::text(cron, "creationTimestamp")).parse().ok()?;
     let next = schedule.next(now, zone)?;
     let wait = next.duration_since(now).unsigned_abs() + Duration::from_millis(5);
@@ -113,7 +117,9 @@ fn create(world: &mut World, id: &Id, cron: &Value, time: Timestamp) -> Option<V
     for label in ["batch.kubernetes.io/job-name", "job-name"] {
         job["spec"]["template"]["metadata"]["labels"][label] = name.as_str().into();
     }
-    world.create(Kind::Job, &job).map(|_| job)
+    world.create(Kind::Job, &job)?;
+    events::tell(world, cron, CONTROLLER, "SuccessfulCreate", &format!("Created job {name}"));
+    Some(job)
 }
 
 /// Deletes finished Jobs beyond the history limits, oldest first.

@@ -7,6 +7,7 @@ use serde_json::{Map, Value, json};
 
 use crate::rest::meta;
 
+use super::events::{self, Source};
 use super::revision;
 use super::world::{Id, Kind, World, number, owned_metadata, replicas, share};
 
@@ -146,7 +147,21 @@ fn create_set(world: &mut World, id: &Id, deployment: &Value, hash: &str, old: &
     if number(&set, "/spec/minReadySeconds") == 0 {
         set["spec"].as_object_mut().map(|spec| spec.remove("minReadySeconds"));
     }
-    world.create(Kind::ReplicaSet, &set);
+    if world.create(Kind::ReplicaSet, &set).is_some() {
+        tell_scaled(world, &set, None, number(&set, "/spec/replicas"));
+    }
+}
+
+/// Tells the Deployment of `set` that it was scaled.
+fn tell_scaled(world: &mut World, set: &Value, from: Option<i64>, to: i64) {
+    let Some(deployment) = super::script::controller(world, set) else { return };
+    let name = meta::text(set, "name");
+    let message = match from {
+        None => format!("Scaled up replica set {name} from 0 to {to}"),
+        Some(from) if from < to => format!("Scaled up replica set {name} from {from} to {to}"),
+        Some(from) => format!("Scaled down replica set {name} from {from} to {to}"),
+    };
+    events::tell(world, &deployment, Source::Controller("deployment-controller"), "ScalingReplicaSet", &message);
 }
 
 /// A Deployment's annotations are its ReplicaSets' too, save for those that are about the Deployment itself.

@@ -4,12 +4,16 @@ use std::time::Duration;
 
 use serde_json::{Map, Value, json};
 
-use crate::rest::{self, meta, random_suffix};
+use crate::clock;
+use crate::rest::{meta, random_suffix};
 
 use super::condition::{self, seconds_since};
+use super::events::{self, Source};
 use super::pod;
 use super::script::{Outcome, Script};
 use super::world::{Id, Kind, World, number, set_or_omit, status_of};
+
+const CONTROLLER: Source = Source::Controller("job-controller");
 
 /// Pods of a Job by what became of them.
 #[derive(Debug, Clone, Copy, Default)]
@@ -53,7 +57,8 @@ pub fn step(world: &mut World, id: &Id, mut job: Value, version: u64) {
         let left = job["spec"]["completions"].as_i64().map_or(parallelism, |all| all - counts.succeeded);
         // Without a number of completions, one success means that no new Pods start.
         let any = job["spec"].get("completions").is_none() && counts.succeeded > 0;
-        let missing = if any { 0 } else { parallelism.min(left) - counts.active };
+        let held = any || backs_off(world, id, &job, counts.failed);
+        let missing = if held { 0 } else { parallelism.min(left) - counts.active };
         if missing > 0 && world.is_open(id.namespace()) && create(world, id, &job, missing) {
             return;
         }
@@ -72,13 +77,38 @@ pub fn step(world: &mut World, id: &Id, mut job: Value, version: u64) {
             counts.ready = 0;
         }
     }
+    match &end {
+        Some(End::Complete) => events::tell(world, &job, CONTROLLER, "Completed", "Job completed"),
+        Some(End::Failed { reason, message }) => events::tell(world, &job, CONTROLLER, reason, message),
+        None => {}
+    }
     let status = status_of(&mut job);
     write(status, counts, suspended, end);
     world.put(Kind::Job, &job, version);
 }
 
+/// Whether the Job waits before it tries again; looks at it when it may.
+fn backs_off(world: &mut World, id: &Id, job: &Value, failed: i64) -> bool {
+    let first = world.options.job_backoff;
+    if failed == 0 || first.is_zero() {
+        return false;
+    }
+    let doubled = first.saturating_mul(1 << (failed - 1).clamp(0, 16)).min(Duration::from_secs(600));
+    let pods = world.children_of(meta::text(job, "uid"), Kind::Pod);
+    let ends = pods.iter().filter(|(_, pod, _)| pod["status"]["phase"] == "Failed");
+    let ended = ends
+        .map(|(_, pod, _)| seconds_since(&pod["status"]["containerStatuses"][0]["state"]["terminated"]["finishedAt"]));
+    let since = Duration::from_secs(ended.min().unwrap_or(0).max(0).unsigned_abs());
+    let left = doubled.saturating_sub(since);
+    if left.is_zero() {
+        return false;
+    }
+    world.again(id, left);
+    true
+}
+
 fn write(status: &mut Map<String, Value>, counts: Counts, suspended: bool, end: Option<End>) {
-    let now = rest::now();
+    let now = clock::now_text();
     if suspended {
         status.remove("startTime");
         condition::set(status, "Suspended", "True", "JobSuspended", "Job suspended", Some("lastProbeTime"));
@@ -221,7 +251,10 @@ fn create(world: &mut World, id: &Id, job: &Value, missing: i64) -> bool {
             template["metadata"]["labels"]["batch.kubernetes.io/job-completion-index"] = index.as_str().into();
             name = format!("{}-{index}-{}", id.name(), random_suffix());
         }
-        made |= pod::create(world, job, &template, &name, &labels);
+        if pod::create(world, job, &template, &name, &labels) {
+            made = true;
+            events::tell(world, job, CONTROLLER, "SuccessfulCreate", &format!("Created pod: {name}"));
+        }
     }
     made
 }

@@ -16,14 +16,17 @@ mod condition;
 mod cron_job;
 mod daemon_set;
 mod deployment;
+mod events;
 mod job;
 mod pod;
 mod pod_status;
 mod replica_set;
 mod revision;
+mod scenario;
 pub mod schedule;
 mod script;
 mod service;
+pub mod slice;
 mod stateful_set;
 #[cfg(test)]
 mod tests;
@@ -36,6 +39,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::core::Core;
+pub use scenario::{Scenario, ScenarioError};
 use world::{Id, Kind, World};
 
 /// How the simulated cluster behaves where no annotation says otherwise.
@@ -53,6 +57,13 @@ pub struct Options {
     pub most_pods: u32,
     /// Name of the one node that all Pods run on; it is created when it is absent.
     pub node: String,
+    /// Whether workloads have Events.
+    pub events: bool,
+    /// From the first failure of a Job's Pod until the next Pod; doubled with each failure, up to 10 minutes. The real
+    /// controller waits 10 s; zero tries again at once.
+    pub job_backoff: Duration,
+    /// What workloads are told without annotations.
+    pub scenario: Scenario,
 }
 
 impl Default for Options {
@@ -63,6 +74,9 @@ impl Default for Options {
             pods: true,
             most_pods: 2_000,
             node: "sluice-node".into(),
+            events: true,
+            job_backoff: Duration::ZERO,
+            scenario: Scenario::default(),
         }
     }
 }
@@ -71,6 +85,7 @@ impl Default for Options {
 pub async fn run(core: Arc<Core>, options: Options, stop: CancellationToken) {
     // The tap comes first: what changes while the store is listed is then seen twice rather than never.
     let mut events = core.store.tap();
+    let clock = core.clock.clone();
     let mut world = World::new(core, options);
     world.begin();
     loop {
@@ -82,7 +97,7 @@ pub async fn run(core: Arc<Core>, options: Options, stop: CancellationToken) {
             }
             world.ring();
             let Some(id) = world.next() else { break };
-            step(&mut world, &id);
+            crate::clock::at(clock.now(), || step(&mut world, &id));
             if Instant::now() >= until {
                 break;
             }
@@ -101,15 +116,8 @@ pub async fn run(core: Arc<Core>, options: Options, stop: CancellationToken) {
                 Some(event) => world.observe(&event),
                 None => return,
             },
-            () = sleep_until(wake) => {}
+            () = clock.reach(wake) => {}
         }
-    }
-}
-
-async fn sleep_until(wake: Option<Instant>) {
-    match wake {
-        Some(at) => tokio::time::sleep_until(at).await,
-        None => std::future::pending().await,
     }
 }
 
@@ -129,6 +137,6 @@ fn step(world: &mut World, id: &Id) {
         Kind::Ingress => service::step_ingress(world, id, object, version),
         Kind::Budget => budget::step(world, id, object, version),
         Kind::Autoscaler => autoscaler::step(world, id, object, version),
-        Kind::Revision | Kind::Volume => {}
+        Kind::Revision | Kind::Volume | Kind::Slice => {}
     }
 }

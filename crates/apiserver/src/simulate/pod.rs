@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use crate::rest::meta;
 
+use super::events::{self, Source};
 use super::pod_status::{self, State};
 use super::script::{Outcome, Script};
 use super::world::{Id, Kind, World, number, owned_metadata};
@@ -31,7 +32,19 @@ pub fn create(world: &mut World, owner: &Value, template: &Value, name: &str, la
     } else {
         schedule(world, &mut pod);
     }
-    world.create(Kind::Pod, &pod).is_some()
+    let Some(stored) = world.create(Kind::Pod, &pod) else { return false };
+    if pod["status"].get("startTime").is_some() {
+        let pod = world.served(Kind::Pod).value(&stored);
+        tell_scheduled(world, &pod);
+    }
+    true
+}
+
+fn tell_scheduled(world: &mut World, pod: &Value) {
+    let (namespace, name) = (meta::text(pod, "namespace"), meta::text(pod, "name"));
+    let node = pod["spec"]["nodeName"].as_str().unwrap_or_default();
+    let message = format!("Successfully assigned {namespace}/{name} to {node}");
+    events::tell(world, pod, Source::Scheduler, "Scheduled", &message);
 }
 
 fn schedule(world: &mut World, pod: &mut Value) {
@@ -54,11 +67,15 @@ pub fn step(world: &mut World, id: &Id, mut pod: Value, version: u64) {
     if script.outcome == Outcome::Unschedulable && pod["status"].get("startTime").is_none() {
         pod_status::apply(&mut pod, &State::Unschedulable);
         world.put(Kind::Pod, &pod, version);
+        let message = "0/1 nodes are available: 1 Insufficient cpu. preemption: 0/1 nodes are available: 1 No \
+                       preemption victims found for incoming pod.";
+        events::tell(world, &pod, Source::Scheduler, "FailedScheduling", message);
         return;
     }
     if pod["status"].get("startTime").is_none() {
         schedule(world, &mut pod);
         world.put(Kind::Pod, &pod, version);
+        tell_scheduled(world, &pod);
         // Its change brings it back here.
         return;
     }
@@ -73,7 +90,45 @@ pub fn step(world: &mut World, id: &Id, mut pod: Value, version: u64) {
         pod["status"]["podIP"] = address.into();
     }
     pod_status::apply(&mut pod, &state);
-    world.put(Kind::Pod, &pod, version);
+    if world.put(Kind::Pod, &pod, version).is_some_and(|stored| stored.version() != version) {
+        tell(world, &pod, &state);
+    }
+}
+
+/// What the kubelet tells about a Pod that came into a state.
+fn tell(world: &mut World, pod: &Value, state: &State) {
+    let container = &pod["spec"]["containers"][0];
+    let name = container["name"].as_str().unwrap_or_default();
+    let image = container["image"].as_str().unwrap_or_default();
+    let mut tell = |reason: &str, message: String| events::tell(world, pod, Source::Kubelet, reason, &message);
+    match state {
+        State::Running { .. } | State::Succeeded | State::Failed => {
+            tell(
+                "Pulled",
+                format!("Container image \"{image}\" already present on machine and can be accessed by the pod"),
+            );
+            tell("Created", "Container created".to_owned());
+            tell("Started", "Container started".to_owned());
+        }
+        State::ImagePull => {
+            tell("Pulling", format!("Pulling image \"{image}\""));
+            tell(
+                "Failed",
+                format!(
+                    "Failed to pull image \"{image}\": failed to resolve reference \"{image}\": {image}: not found"
+                ),
+            );
+            tell("Failed", "Error: ErrImagePull".to_owned());
+            tell("BackOff", format!("Back-off pulling image \"{image}\""));
+            tell("Failed", "Error: ImagePullBackOff".to_owned());
+        }
+        State::Crashed { .. } => {
+            let uid = meta::text(pod, "uid");
+            let place = format!("{}_{}({uid})", meta::text(pod, "name"), meta::text(pod, "namespace"));
+            tell("BackOff", format!("Back-off restarting failed container {name} in pod {place}"));
+        }
+        State::Unschedulable | State::Starting => {}
+    }
 }
 
 /// What has become of a Pod whose time has come.

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::rest;
+use crate::clock;
 use crate::rest::meta;
 
 use super::condition;
@@ -76,7 +76,7 @@ pub fn apply(pod: &mut Value, state: &State) {
     if let Some(generation) = generation {
         status.insert("observedGeneration".into(), generation);
     }
-    status.entry("startTime").or_insert_with(|| rest::now().into());
+    status.entry("startTime").or_insert_with(|| clock::now_text().into());
     status.entry("hostIP").or_insert_with(|| "172.18.0.2".into());
     status.entry("hostIPs").or_insert_with(|| json!([{"ip": "172.18.0.2"}]));
     let all_names: Vec<&str> =
@@ -129,7 +129,7 @@ fn containers(status: &mut Map<String, Value>, spec: &Value, state: &State) {
 }
 
 fn container_status(container: &Value, old: &Value, state: &State) -> Value {
-    let now = rest::now();
+    let now = clock::now_text();
     let image = container["image"].as_str().unwrap_or_default();
     let started = old["state"]["running"]["startedAt"].as_str().unwrap_or(&now).to_owned();
     let ended = |code: i64, reason: &str| json!({"terminated": {"exitCode": code, "reason": reason, "startedAt": started, "finishedAt": now}});

@@ -7,9 +7,12 @@ use serde_json::{Map, Value};
 use crate::rest::{meta, random_suffix};
 
 use super::condition;
+use super::events::{self, Source};
 use super::pod;
 use super::script::{Outcome, Script};
 use super::world::{Id, Kind, World, number, replicas, set_or_omit, status_of};
+
+const CONTROLLER: Source = Source::Controller("replicaset-controller");
 
 /// What the Pods of an owner amount to.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -73,7 +76,10 @@ fn with_pods(world: &mut World, id: &Id, set: &Value, wanted: i64) -> Option<Cou
         let mut made = 0;
         for _ in 0..missing.min(MOST_AT_ONCE) {
             let name = format!("{}-{}", &id.name()[..id.name().len().min(57)], random_suffix());
-            made += i64::from(pod::create(world, set, template, &name, &[]));
+            if pod::create(world, set, template, &name, &[]) {
+                made += 1;
+                events::tell(world, set, CONTROLLER, "SuccessfulCreate", &format!("Created pod: {name}"));
+            }
         }
         if made > 0 {
             return None;
@@ -87,6 +93,8 @@ fn with_pods(world: &mut World, id: &Id, set: &Value, wanted: i64) -> Option<Cou
         });
         for (_, pod, version) in active.iter().take(missing.unsigned_abs() as usize) {
             world.delete(Kind::Pod, pod, *version);
+            let message = format!("Deleted pod: {}", meta::text(pod, "name"));
+            events::tell(world, set, CONTROLLER, "SuccessfulDelete", &message);
         }
         return None;
     }

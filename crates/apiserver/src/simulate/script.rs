@@ -59,6 +59,11 @@ impl Script {
             outcome = outcome.or_else(|| annotation(&object, "outcome").and_then(parse_outcome));
             script.ready_after = script.ready_after.or_else(|| duration(&object, "ready-after"));
             script.runs_for = script.runs_for.or_else(|| duration(&object, "runs-for"));
+            if let Some(told) = world.options.scenario.told(&object, world.age()) {
+                outcome = outcome.or(told.outcome);
+                script.ready_after = script.ready_after.or(told.ready_after);
+                script.runs_for = script.runs_for.or(told.runs_for);
+            }
             at = controller(world, &object);
         }
         script.outcome = outcome.unwrap_or_default();
@@ -92,7 +97,8 @@ fn duration(object: &Value, name: &str) -> Option<Duration> {
     annotation(object, name).and_then(parse_duration)
 }
 
-fn parse_outcome(text: &str) -> Option<Outcome> {
+/// An outcome by its name.
+pub fn parse_outcome(text: &str) -> Option<Outcome> {
     Some(match text {
         "ready" => Outcome::Ready,
         "stall" => Outcome::Stall,

@@ -12,6 +12,7 @@ pub fn step_service(world: &mut World, id: &Id, mut service: Value, version: u64
     if meta::is_deleting(&service) {
         return;
     }
+    super::slice::follow(world, id, &service);
     let balanced = service["spec"]["type"] == "LoadBalancer" && service["spec"].get("loadBalancerClass").is_none();
     let has = service["status"]["loadBalancer"].get("ingress").is_some();
     if !balanced {

@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::{Config, Local, PatchKind, Server, Simulation, start};
+use crate::{Clock, Config, Local, PatchKind, Server, Simulation, start};
 
 struct Cluster {
     server: Server,
@@ -10,8 +10,16 @@ struct Cluster {
 }
 
 async fn cluster(pods: bool) -> Cluster {
-    let simulation = Simulation { ready_after: Duration::from_millis(50), pods, ..Simulation::default() };
-    let server = start(Config { simulation, ..Config::default() }).await.unwrap();
+    cluster_with(Simulation { pods, ..Simulation::default() }).await
+}
+
+async fn cluster_with(simulation: Simulation) -> Cluster {
+    let simulation = Simulation { ready_after: Duration::from_millis(50), ..simulation };
+    cluster_at(simulation, Clock::default()).await
+}
+
+async fn cluster_at(simulation: Simulation, clock: Clock) -> Cluster {
+    let server = start(Config { simulation, clock, ..Config::default() }).await.unwrap();
     let local = server.local();
     let namespaces = local.kind("", "v1", "namespaces").unwrap();
     local.create(&namespaces, "", json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "n"}})).unwrap();
@@ -208,7 +216,7 @@ async fn other_workloads_settle_too() {
 
 #[tokio::test]
 async fn a_thousand_deployments_are_settled_with_few_writes() {
-    let cluster = cluster(true).await;
+    let cluster = cluster_with(Simulation { events: false, ..Simulation::default() }).await;
     let written = || cluster.local.list(&cluster.local.kind("", "v1", "namespaces").unwrap(), "").1;
     let before = written();
     for n in 0..1000 {
@@ -225,4 +233,120 @@ async fn a_thousand_deployments_are_settled_with_few_writes() {
     // Writes are what it costs; a clock would measure what else the machine does.
     let each = (written() - before) as f64 / 1000.0;
     assert!(each < 12.0, "{each} writes for each Deployment");
+}
+
+#[tokio::test]
+async fn events_tell_what_happens_to_workloads() {
+    let cluster = cluster(true).await;
+    cluster.create(deployment(1, json!({})));
+    cluster.wait("apps", "deployments", "d", done).await;
+    let mut lost = deployment(1, json!({"simulate.sluice.dev/outcome": "image-pull-error"}));
+    lost["metadata"]["name"] = "lost".into();
+    cluster.create(lost);
+    let told = |reason: &str, part: &str| {
+        let events = cluster.all("", "events");
+        events.iter().any(|it| it["reason"] == reason && it["message"].as_str().is_some_and(|text| text.contains(part)))
+    };
+    let all = async {
+        while !told("BackOff", "Back-off pulling image") {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(60), all).await.expect("the image is never pulled");
+    for (reason, part) in [
+        ("ScalingReplicaSet", "Scaled up replica set d-"),
+        ("SuccessfulCreate", "Created pod: d-"),
+        ("Scheduled", "Successfully assigned n/d-"),
+        ("Started", "Container started"),
+        ("Failed", "Error: ErrImagePull"),
+    ] {
+        assert!(told(reason, part), "{reason}");
+    }
+}
+
+#[tokio::test]
+async fn a_service_has_the_addresses_of_its_ready_pods() {
+    let cluster = cluster(true).await;
+    cluster.create(json!({
+        "apiVersion": "v1", "kind": "Service", "metadata": {"name": "web"},
+        "spec": {"selector": {"app": "d"}, "ports": [{"port": 80, "targetPort": 8080}]},
+    }));
+    cluster.create(deployment(2, json!({})));
+    cluster.wait("apps", "deployments", "d", done).await;
+    let ready = |slice: &Value| {
+        let endpoints = slice["endpoints"].as_array().cloned().unwrap_or_default();
+        endpoints.iter().filter(|it| it["conditions"]["ready"] == true).count()
+    };
+    let name = loop {
+        match cluster.all("discovery.k8s.io", "endpointslices").first() {
+            Some(slice) => break slice["metadata"]["name"].as_str().unwrap().to_owned(),
+            None => tokio::task::yield_now().await,
+        }
+    };
+    let slice = cluster.wait("discovery.k8s.io", "endpointslices", &name, |slice| ready(slice) == 2).await;
+    assert_eq!(slice["ports"], json!([{"name": "", "port": 8080, "protocol": "TCP"}]));
+    cluster.patch("deployments", "d", &json!({"spec": {"replicas": 1}}));
+    cluster.wait("discovery.k8s.io", "endpointslices", &name, |slice| ready(slice) == 1).await;
+}
+
+#[tokio::test]
+async fn a_clock_that_is_turned_runs_cron_jobs_backs_off_and_expires() {
+    let clock = Clock::stopped("2030-01-01T00:00:30Z".parse().unwrap());
+    let simulation = Simulation { job_backoff: Duration::from_secs(10), ..Simulation::default() };
+    let cluster = cluster_at(simulation, clock.clone()).await;
+    let template = json!({"spec": {"restartPolicy": "Never", "containers": [{"name": "c", "image": "i"}]}});
+    let job = json!({"template": template, "ttlSecondsAfterFinished": 3600});
+    cluster.create(json!({
+        "apiVersion": "batch/v1", "kind": "CronJob", "metadata": {"name": "c"},
+        "spec": {"schedule": "0 * * * *", "jobTemplate": {"spec": job}},
+    }));
+    cluster.create(json!({
+        "apiVersion": "batch/v1", "kind": "Job",
+        "metadata": {"name": "j", "annotations": {"simulate.sluice.dev/outcome": "fail"}},
+        "spec": {"template": template, "backoffLimit": 1},
+    }));
+    let second = Duration::from_secs(1);
+    cluster.wait("batch", "jobs", "j", |job| job["status"]["active"] == 1).await;
+    clock.advance(second);
+    cluster.wait("batch", "jobs", "j", |job| job["status"]["failed"] == 1).await;
+    assert_eq!(cluster.all("", "pods").len(), 1, "the next try waits ten seconds");
+    clock.advance(second * 10);
+    cluster.wait("batch", "jobs", "j", |job| job["status"]["active"] == 1).await;
+    clock.advance(second);
+    cluster.wait("batch", "jobs", "j", |job| condition(job, "Failed")["reason"] == "BackoffLimitExceeded").await;
+    clock.advance(second * 3600);
+    let cron = cluster.wait("batch", "cronjobs", "c", |cron| cron["status"]["lastScheduleTime"].is_string()).await;
+    assert_eq!(cron["status"]["lastScheduleTime"], "2030-01-01T01:00:00Z");
+    let name = cron["status"]["active"][0]["name"].as_str().unwrap().to_owned();
+    cluster.wait("batch", "jobs", &name, |job| job["status"]["active"] == 1).await;
+    clock.advance(second);
+    let done = cluster.wait("batch", "jobs", &name, |job| condition(job, "Complete")["status"] == "True").await;
+    assert_eq!(done["status"]["startTime"], "2030-01-01T01:00:42Z");
+    clock.advance(second * 3600);
+    let there = || cluster.all("batch", "jobs").iter().any(|job| job["metadata"]["name"] == name.as_str());
+    let gone = async {
+        while there() {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(second * 60, gone).await.expect("its time to live has passed");
+}
+
+#[tokio::test]
+async fn a_scenario_tells_workloads_without_annotations() {
+    let text = "- {kind: Deployment, name: d, until: 1m, outcome: stall}\n\
+                - {kind: HorizontalPodAutoscaler, utilization: 160}\n";
+    let scenario = crate::Scenario::parse(text).unwrap();
+    let clock = Clock::default();
+    let cluster = cluster_at(Simulation { scenario, ..Simulation::default() }, clock.clone()).await;
+    cluster.create(deployment(2, json!({})));
+    let stalled = |d: &Value| d["status"]["unavailableReplicas"] == 2 && d["status"]["updatedReplicas"] == 2;
+    cluster.wait("apps", "deployments", "d", stalled).await;
+    clock.advance(Duration::from_secs(60));
+    cluster.wait("apps", "deployments", "d", done).await;
+    cluster.create(json!({
+        "apiVersion": "autoscaling/v2", "kind": "HorizontalPodAutoscaler", "metadata": {"name": "h"},
+        "spec": {"maxReplicas": 4, "scaleTargetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": "d"}},
+    }));
+    cluster.wait("apps", "deployments", "d", |d| d["status"]["readyReplicas"] == 4).await;
 }

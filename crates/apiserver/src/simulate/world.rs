@@ -1,17 +1,18 @@
 //! What the simulator knows beside the store: who owns whom, what waits to be looked at, and what waits for its time.
 
 use std::cmp::Reverse;
-use std::collections::{BTreeSet, BinaryHeap, HashMap, HashSet};
+use std::collections::{BTreeSet, BinaryHeap, HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::{Map, Value, json};
 use tokio::time::Instant;
 
+use crate::clock;
 use crate::core::{Context, Core};
 use crate::kinds::Served;
 use crate::rest::{self, DeleteOptions, meta};
-use crate::store::{Change, Draft, Event, Object, Slot, key};
+use crate::store::{Change, Draft, Event, Object, Slot, Store, key};
 
 use super::Options;
 
@@ -33,10 +34,11 @@ pub enum Kind {
     Ingress,
     Budget,
     Autoscaler,
+    Slice,
 }
 
 /// Kind, group, version, Kubernetes kind and plural.
-const KINDS: [(Kind, &str, &str, &str, &str); 14] = [
+const KINDS: [(Kind, &str, &str, &str, &str); 15] = [
     (Kind::Volume, "", "v1", "PersistentVolume", "persistentvolumes"),
     (Kind::Claim, "", "v1", "PersistentVolumeClaim", "persistentvolumeclaims"),
     (Kind::Pod, "", "v1", "Pod", "pods"),
@@ -51,7 +53,11 @@ const KINDS: [(Kind, &str, &str, &str, &str); 14] = [
     (Kind::Ingress, "networking.k8s.io", "v1", "Ingress", "ingresses"),
     (Kind::Budget, "policy", "v1", "PodDisruptionBudget", "poddisruptionbudgets"),
     (Kind::Autoscaler, "autoscaling", "v2", "HorizontalPodAutoscaler", "horizontalpodautoscalers"),
+    (Kind::Slice, "discovery.k8s.io", "v1", "EndpointSlice", "endpointslices"),
 ];
+
+/// Events that are kept; the oldest go first, as they do after an hour in a real cluster.
+const MOST_EVENTS: usize = 5_000;
 
 /// An object of one of these kinds.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -93,6 +99,15 @@ pub struct World {
     owned: HashMap<Box<str>, BTreeSet<Id>>,
     /// Workloads whose annotations have told their Pods what to do: when those change, the Pods are looked at again.
     scripted: HashSet<Id>,
+    /// Selectors of Services by namespace, to find those that a Pod is behind.
+    selectors: HashMap<Box<str>, HashMap<Id, Map<String, Value>>>,
+    /// What Events have told, and under which key.
+    told: HashMap<String, Arc<str>>,
+    events: VecDeque<(String, Arc<str>)>,
+    event_count: u64,
+    /// When the rules of the scenario begin and end.
+    turns: VecDeque<Instant>,
+    started: Instant,
     addresses: u32,
 }
 
@@ -107,9 +122,17 @@ impl World {
             })
             .collect();
         let slots = served.iter().zip(KINDS).map(|(served, row)| (served.resource.slot, row.0)).collect();
+        let started = core.clock.instant();
+        let turns = options.scenario.turns().into_iter().map(|after| started + after).collect();
         Self {
             core,
             options,
+            turns,
+            started,
+            selectors: HashMap::new(),
+            told: HashMap::new(),
+            events: VecDeque::new(),
+            event_count: 0,
             served,
             kinds: slots,
             queue: BTreeSet::new(),
@@ -126,6 +149,7 @@ impl World {
         for (kind, ..) in KINDS {
             for object in self.core.store.all(self.slot(kind), "").objects {
                 self.own(kind, &object);
+                self.note_selector(kind, &object);
                 self.queue.insert(Id { kind, key: object.key().into() });
             }
         }
@@ -138,7 +162,7 @@ impl World {
             return;
         }
         let name = &self.options.node;
-        let now = rest::now();
+        let now = clock::now_text();
         let condition = |kind: &str, status: &str, reason: &str, message: &str| {
             json!({"type": kind, "status": status, "reason": reason, "message": message, "lastHeartbeatTime": now,
                    "lastTransitionTime": now})
@@ -203,6 +227,9 @@ impl World {
             self.owned.remove(event.object.uid());
             self.due.remove(&id);
             self.scripted.remove(&id);
+            if let Some(selectors) = self.selectors.get_mut(event.object.namespace()) {
+                selectors.remove(&id);
+            }
             super::claim::after_removal(self, kind, &event.object);
         } else {
             if let Some(before) = &event.before {
@@ -210,6 +237,7 @@ impl World {
                     self.disown(owner, &id);
                 }
             }
+            self.note_selector(kind, &event.object);
             self.queue.insert(id.clone());
         }
         self.queue_concerned(kind, &event.object);
@@ -251,10 +279,36 @@ impl World {
             }
         }
         match kind {
-            Kind::Pod => self.queue_all(Kind::Budget, namespace),
+            Kind::Pod => {
+                self.queue_all(Kind::Budget, namespace);
+                let services = self.selectors.get(namespace).into_iter().flatten();
+                let concerned = services.filter(|(_, selector)| selects(selector, object)).map(|(id, _)| id.clone());
+                self.queue.extend(concerned.collect::<Vec<_>>());
+            }
             Kind::Deployment | Kind::StatefulSet | Kind::ReplicaSet => self.queue_all(Kind::Autoscaler, namespace),
             _ => {}
         }
+    }
+
+    /// Remembers whom a Service selects.
+    fn note_selector(&mut self, kind: Kind, object: &Object) {
+        if kind != Kind::Service {
+            return;
+        }
+        let id = Id { kind, key: object.key().into() };
+        let selector = self.value(kind, object)["spec"]["selector"].as_object().cloned().unwrap_or_default();
+        let selectors = self.selectors.entry(object.namespace().into()).or_default();
+        match selector.is_empty() {
+            true => selectors.remove(&id),
+            false => selectors.insert(id, selector),
+        };
+    }
+
+    /// The Pods of a namespace with these labels.
+    pub fn selected_pods(&self, namespace: &str, selector: &Map<String, Value>) -> Vec<Value> {
+        let objects = self.core.store.all(self.slot(Kind::Pod), namespace).objects;
+        let selected = objects.iter().filter(|object| selects(selector, object));
+        selected.map(|object| self.value(Kind::Pod, object)).collect()
     }
 
     fn queue_all(&mut self, kind: Kind, namespace: &str) {
@@ -321,10 +375,19 @@ impl World {
 
     /// Queues what is due.
     pub fn ring(&mut self) {
-        if self.timers.is_empty() {
+        if self.timers.is_empty() && self.turns.is_empty() {
             return;
         }
-        let now = Instant::now();
+        let now = self.core.clock.instant();
+        while self.turns.front().is_some_and(|at| *at <= now) {
+            self.turns.pop_front();
+            // A rule begins or ends: whom it concerns is only known by looking.
+            for (kind, ..) in KINDS {
+                for object in self.core.store.all(self.slot(kind), "").objects {
+                    self.queue.insert(Id { kind, key: object.key().into() });
+                }
+            }
+        }
         while self.timers.peek().is_some_and(|Reverse((at, _))| *at <= now) {
             if let Some(Reverse((_, id))) = self.timers.pop() {
                 self.queue.insert(id);
@@ -334,19 +397,20 @@ impl World {
 
     /// When the next timer rings.
     pub fn next_timer(&self) -> Option<Instant> {
-        self.timers.peek().map(|Reverse((at, _))| *at)
+        let timer = self.timers.peek().map(|Reverse((at, _))| *at);
+        timer.into_iter().chain(self.turns.front().copied()).min()
     }
 
     /// Looks at `id` again after a while.
     pub fn again(&mut self, id: &Id, after: Duration) {
         // Beyond a week, the timer would only fill the heap.
         let after = after.min(Duration::from_secs(7 * 86_400));
-        self.timers.push(Reverse((Instant::now() + after, id.clone())));
+        self.timers.push(Reverse((self.core.clock.instant() + after, id.clone())));
     }
 
     /// Whether `after` has passed since `what` was first asked of `id`; rings when it has.
     pub fn passed(&mut self, id: &Id, what: &'static str, after: Duration) -> bool {
-        let now = Instant::now();
+        let now = self.core.clock.instant();
         let known = self.due.get(id).into_iter().flatten().find(|(name, _)| *name == what).map(|(_, at)| *at);
         match known {
             Some(at) if at <= now => return true,
@@ -366,6 +430,50 @@ impl World {
         if let Some(list) = self.due.get_mut(id) {
             list.retain(|(name, _)| *name != what);
         }
+    }
+
+    /// How long the simulation has run.
+    pub fn age(&self) -> Duration {
+        self.core.clock.instant().saturating_duration_since(self.started)
+    }
+
+    // Events.
+
+    /// Where Events are kept.
+    pub fn events_slot(&self) -> Slot {
+        self.core.store.slot("events.")
+    }
+
+    /// The store itself, for kinds that are told and not followed.
+    pub fn store(&self) -> &Store {
+        &self.core.store
+    }
+
+    /// The Event that told this, when it is still there.
+    pub fn told(&self, what: &str) -> Option<Arc<str>> {
+        self.told.get(what).cloned()
+    }
+
+    /// Remembers what an Event told, and forgets the oldest when there are too many.
+    pub fn remember(&mut self, what: String, key: &str) {
+        let key: Arc<str> = key.into();
+        self.told.insert(what.clone(), key.clone());
+        self.events.push_back((what, key));
+        while self.events.len() > MOST_EVENTS {
+            let Some((what, key)) = self.events.pop_front() else { break };
+            self.told.remove(&what);
+            let slot = self.events_slot();
+            if let Some(event) = self.core.store.get(slot, &key) {
+                let _ = self.core.store.remove(slot, &key, event.version());
+            }
+        }
+    }
+
+    /// What makes the name of the next Event its own.
+    pub fn event_suffix(&mut self) -> String {
+        self.event_count += 1;
+        let begun = u64::try_from(self.core.clock.now().as_nanosecond()).unwrap_or(0);
+        format!("{:016x}", begun.wrapping_add(self.event_count))
     }
 
     // Objects.
@@ -454,6 +562,11 @@ impl World {
     }
 }
 
+/// Whether an object has all labels of a selector.
+fn selects(selector: &Map<String, Value>, object: &Object) -> bool {
+    selector.iter().all(|(key, value)| object.label(key) == value.as_str())
+}
+
 /// A new uid.
 pub fn new_uid() -> String {
     uuid::Uuid::new_v4().to_string()
@@ -465,7 +578,7 @@ pub fn owned_metadata(owner: &Value, name: &str, labels: Value, annotations: Val
     metadata.insert("name".into(), name.into());
     metadata.insert("namespace".into(), meta::text(owner, "namespace").into());
     metadata.insert("uid".into(), new_uid().into());
-    metadata.insert("creationTimestamp".into(), rest::now().into());
+    metadata.insert("creationTimestamp".into(), clock::now_text().into());
     for (field, map) in [("labels", labels), ("annotations", annotations)] {
         if map.as_object().is_some_and(|m| !m.is_empty()) {
             metadata.insert(field.into(), map);

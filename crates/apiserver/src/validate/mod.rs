@@ -66,6 +66,9 @@ fn built_in(group: &str, kind: &str, new: &Value, old: Option<&Value>) -> Vec<Fi
         ("autoscaling", "HorizontalPodAutoscaler") => core_kinds::autoscaler(new, out),
         ("coordination.k8s.io", "Lease") => core_kinds::lease(new, out),
         ("admissionregistration.k8s.io", "ValidatingAdmissionPolicy") => out.extend(crate::policy::validate(new)),
+        ("admissionregistration.k8s.io", "ValidatingWebhookConfiguration" | "MutatingWebhookConfiguration") => {
+            out.extend(crate::webhook::validate(new));
+        }
         ("rbac.authorization.k8s.io", _) => core_kinds::access(kind, new, old, out),
         _ => {}
     }

@@ -9,3 +9,4 @@ mod faults;
 mod flux_crds;
 mod ssa;
 mod tools;
+mod webhooks;

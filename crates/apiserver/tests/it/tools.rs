@@ -2,8 +2,9 @@
 //!
 //! Found by `SLUICE_KUBECTL` and `SLUICE_HELM`, in `target/tools`, or on the path; skipped where there is none.
 
+use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 
 use sluice_apiserver::{Config, Server, start};
 use sluice_testing::workspace_root;
@@ -39,13 +40,31 @@ impl Tool {
         path.display().to_string()
     }
 
-    /// Runs a command; its exit code, and all that it prints.
-    async fn run(&self, words: &str) -> (i32, String) {
+    fn command(&self, words: &str) -> Command {
         let mut command = Command::new(&self.program);
         command.args(words.split_whitespace()).env("KUBECONFIG", self.home.path().join("kubeconfig"));
         for name in ["HOME", "HELM_CACHE_HOME", "HELM_CONFIG_HOME", "HELM_DATA_HOME"] {
             command.env(name, self.home.path());
         }
+        // What `kubectl edit` starts.
+        command.env("KUBE_EDITOR", "sed -i 's/a: old$/a: edited/'");
+        command
+    }
+
+    /// Starts a command that does not end by itself, and reads until it has printed all of `says`.
+    async fn stream(&self, words: &str, says: &[&str]) -> Streaming {
+        let mut child = self.command(words).stdin(Stdio::null()).stdout(Stdio::piped()).spawn().unwrap();
+        let lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        let (send, lines_of) = tokio::sync::mpsc::unbounded_channel();
+        std::thread::spawn(move || lines.map_while(Result::ok).try_for_each(|line| send.send(line)));
+        let mut streaming = Streaming { child, lines: lines_of, seen: String::new() };
+        streaming.until(says).await;
+        streaming
+    }
+
+    /// Runs a command; its exit code, and all that it prints.
+    async fn run(&self, words: &str) -> (i32, String) {
+        let mut command = self.command(words);
         let run = move || command.stdin(Stdio::null()).output();
         let output = tokio::task::spawn_blocking(run).await.unwrap().unwrap();
         let text = [output.stdout, output.stderr].concat();
@@ -61,6 +80,33 @@ impl Tool {
                 assert!(text.contains(part), "{words}: no `{part}` in:\n{text}");
             }
         }
+    }
+}
+
+/// A command that goes on; it ends with this.
+struct Streaming {
+    child: Child,
+    lines: tokio::sync::mpsc::UnboundedReceiver<String>,
+    seen: String,
+}
+
+impl Streaming {
+    /// Waits until all of `says` was printed.
+    async fn until(&mut self, says: &[&str]) {
+        let deadline = tokio::time::Instant::now() + std::time::Duration::from_secs(60);
+        while !says.iter().all(|part| self.seen.contains(part)) {
+            match tokio::time::timeout_at(deadline, self.lines.recv()).await {
+                Ok(Some(line)) => self.seen = format!("{}{line}\n", self.seen),
+                _ => panic!("no {says:?} in:\n{}", self.seen),
+            }
+        }
+    }
+}
+
+impl Drop for Streaming {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
     }
 }
 
@@ -108,6 +154,119 @@ async fn kubectl_does_what_it_does_every_day() {
             ("wait pods -l app=web --for=delete --timeout=60s", 0, &[]),
         ])
         .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn kubectl_reads_changes_and_watches() {
+    let Some(kubectl) = Tool::new("kubectl").await else { return };
+    let map = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: m}\ndata: {a: old}\n";
+    let map = kubectl.file("map.yaml", map);
+    let other = kubectl.file("other.yaml", "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: m}\ndata: {a: new}\n");
+    let typo = kubectl.file("typo.yaml", "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: m}\ndat: {a: new}\n");
+    let kustomization = kubectl.file("k/kustomization.yaml", "resources: [map.yaml]\nnamePrefix: k-\n");
+    kubectl.file("k/map.yaml", &std::fs::read_to_string(&map).unwrap());
+    let folder = kustomization.strip_suffix("/kustomization.yaml").unwrap().to_owned();
+    let mut watch = kubectl.stream("get configmaps -w", &["kube-root-ca.crt"]).await;
+    kubectl
+        .check(&[
+            ("api-resources --api-group=apps -o wide", 0, &["deployments", "deploy", "apps/v1", "Deployment", "patch"]),
+            ("api-resources --namespaced=false --verbs=list -o name", 0, &["namespaces", "clusterroles.rbac"]),
+            ("api-versions", 0, &["batch/v1", "networking.k8s.io/v1"]),
+            ("explain cronjob.spec.jobTemplate.spec.backoffLimit", 0, &["FIELD: backoffLimit <integer>"]),
+            ("explain pod --recursive", 0, &["livenessProbe", "<[]Container> -required-"]),
+            (&format!("create -f {map} --save-config"), 0, &["configmap/m created"]),
+            (&format!("create -f {map}"), 1, &["(AlreadyExists)", "configmaps \"m\" already exists"]),
+            (&format!("apply -f {map}"), 0, &["configmap/m unchanged"]),
+            (&format!("diff -f {other}"), 1, &["-  a: old", "+  a: new"]),
+            (&format!("diff --server-side -f {other}"), 1, &["-  a: old", "+  a: new"]),
+            ("edit configmap m", 0, &["configmap/m edited"]),
+            ("get configmap m -o jsonpath={.data.a}", 0, &["edited"]),
+            (&format!("apply -f {typo}"), 1, &["unknown field \"dat\""]),
+            (
+                &format!("apply --server-side -f {other}"),
+                1,
+                &["conflict with \"kubectl-edit\" using v1: .data.a", "--force-conflicts"],
+            ),
+            (&format!("apply --server-side --force-conflicts -f {other}"), 0, &["configmap/m serverside-applied"]),
+            (&format!("apply -k {folder}"), 0, &["configmap/k-m created"]),
+            ("label configmap m tier=front", 0, &["configmap/m labeled"]),
+            ("label configmap m tier=back", 1, &["already has a value (front)"]),
+            ("get configmap -l tier=front,!other -o name", 0, &["configmap/m"]),
+            ("get configmap -l tier -L tier", 0, &["TIER", "front"]),
+            ("label configmap m tier-", 0, &["configmap/m unlabeled"]),
+            ("annotate configmap m note=x", 0, &["configmap/m annotated"]),
+            ("patch configmap m --type=merge -p {\"data\":{\"b\":\"2\"}}", 0, &["configmap/m patched"]),
+            ("patch configmap m --type=merge -p {\"data\":{\"b\":\"2\"}}", 0, &["configmap/m patched (no change)"]),
+            ("get configmap m -o go-template={{.data.b}}", 0, &["2"]),
+            ("get configmap m -o yaml --show-managed-fields", 0, &["manager: kubectl-label", "operation: Apply"]),
+            ("get secrets,configmaps m", 1, &["NotFound"]),
+            ("get configmap m -o json", 0, &["\"kind\": \"ConfigMap\""]),
+            ("describe configmap m", 0, &["Name:         m", "Data", "BinaryData"]),
+            (&format!("replace --force -f {map}"), 0, &["configmap \"m\" deleted", "configmap/m replaced"]),
+            ("delete configmap m k-m --wait", 0, &["configmap \"m\" deleted"]),
+        ])
+        .await;
+    watch.until(&["\nk-m ", "\nm "]).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn kubectl_rolls_out_asks_and_is_told_what_is_not_there() {
+    let Some(kubectl) = Tool::new("kubectl").await else { return };
+    let mut events = kubectl.stream("get events -A -w --output-watch-events", &[]).await;
+    kubectl
+        .check(&[
+            ("create deployment web --image nginx:1 --replicas 1 --port 80", 0, &["deployment.apps/web created"]),
+            ("expose deployment web --port 80", 0, &["service/web exposed"]),
+            ("rollout status deployment/web --timeout=60s", 0, &["successfully rolled out"]),
+            ("scale deployment/web --replicas 3 --current-replicas 1", 0, &["deployment.apps/web scaled"]),
+            ("scale deployment/web --replicas 3 --current-replicas 1", 1, &["Expected replicas to be 1, was 3"]),
+            ("wait deploy/web --for=jsonpath={.status.availableReplicas}=3 --timeout=60s", 0, &["condition met"]),
+            ("rollout restart deployment/web", 0, &["deployment.apps/web restarted"]),
+            ("rollout status deployment/web --timeout=60s", 0, &["successfully rolled out"]),
+            ("rollout pause deployment/web", 0, &["deployment.apps/web paused"]),
+            ("set image deployment/web nginx=nginx:2", 0, &["deployment.apps/web image updated"]),
+            ("rollout undo deployment/web", 1, &["paused"]),
+            ("rollout resume deployment/web", 0, &["deployment.apps/web resumed"]),
+            ("rollout status deployment/web --timeout=60s", 0, &["successfully rolled out"]),
+            ("rollout history deployment/web --revision=3", 0, &["revision #3", "Image:", "nginx:2"]),
+            ("rollout undo deployment/web --to-revision=1", 0, &["deployment.apps/web rolled back"]),
+            ("set env deployment/web A=b", 0, &["deployment.apps/web env updated"]),
+            ("set resources deployment/web --limits=cpu=1", 0, &["deployment.apps/web resource requirements updated"]),
+            ("autoscale deployment/web --min=1 --max=3 --cpu=50%", 0, &["horizontalpodautoscaler.autoscaling/web"]),
+            ("get deploy,rs,hpa,svc,endpointslices -o wide", 0, &["nginx:1", "horizontalpodautoscaler"]),
+            ("describe deployment web", 0, &["StrategyType:", "RollingUpdate", "Available      True"]),
+            ("logs -l app=web --tail=5", 0, &[]),
+            ("logs nothing", 1, &["(NotFound)", "pods \"nothing\" not found"]),
+            ("exec deploy/web -- ls", 1, &["not supported by this server"]),
+            ("top nodes", 1, &["Metrics API not available"]),
+            ("auth whoami", 0, &["kubernetes-admin", "system:masters"]),
+            ("auth can-i create pods/exec --as=system:serviceaccount:default:default", 1, &["no"]),
+            ("auth can-i --list --as=nobody", 0, &["selfsubjectaccessreviews.authorization.k8s.io", "[/healthz]"]),
+            ("create serviceaccount robot", 0, &["serviceaccount/robot created"]),
+            ("create role r --verb=get,list --resource=pods,deployments.apps", 0, &["role.rbac"]),
+            ("create rolebinding b --role=r --serviceaccount=default:robot", 0, &["rolebinding.rbac"]),
+            ("auth can-i list pods --as=system:serviceaccount:default:robot", 0, &["yes"]),
+            ("create token robot --duration=1h --audience=x", 0, &["eyJ"]),
+            ("create token robot --duration=1m", 1, &["may not specify a duration less than 10 minutes"]),
+            ("create job j --image=i", 0, &["job.batch/j created"]),
+            ("wait job/j --for=condition=complete --timeout=60s", 0, &["condition met"]),
+            ("create cronjob c --image=i --schedule=@daily", 0, &["cronjob.batch/c created"]),
+            ("create job from --from=cronjob/c", 0, &["job.batch/from created"]),
+            ("create ingress i --rule=a.b/*=web:80", 0, &["ingress.networking.k8s.io/i created"]),
+            ("create poddisruptionbudget p --selector=app=web --min-available=1", 0, &["poddisruptionbudget.policy/p"]),
+            ("config current-context", 0, &["\n"]),
+            ("config view -o jsonpath={.clusters[0].cluster.server}", 0, &["https://127.0.0.1:"]),
+            ("config set-context --current --namespace=kube-system", 0, &["modified"]),
+            ("get serviceaccounts", 0, &["default"]),
+            ("get serviceaccounts robot", 1, &["serviceaccounts \"robot\" not found"]),
+            ("config get-contexts -o name", 0, &["\n"]),
+            ("get events -n default", 0, &["ScalingReplicaSet", "Scaled up replica set web-", "SuccessfulCreate"]),
+            ("events -n default --for deployment/web", 0, &["ScalingReplicaSet", "Deployment/web"]),
+        ])
+        .await;
+    events.until(&["ADDED", "ScalingReplicaSet"]).await;
+    let watch = kubectl.stream("events -n default -w", &["REASON", "ScalingReplicaSet"]).await;
+    drop(watch);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -96,7 +96,10 @@ fn scale(world: &mut World, set: &Set, replicas: i64, wanted: &Wanted) -> bool {
     if same(&value, &set.value) {
         return false;
     }
-    world.put(Kind::ReplicaSet, &value, set.version);
+    let wrote = world.put(Kind::ReplicaSet, &value, set.version).is_some();
+    if wrote && set.replicas() != replicas {
+        super::tell_scaled(world, &value, Some(set.replicas()), replicas);
+    }
     true
 }
 

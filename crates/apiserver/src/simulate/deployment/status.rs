@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::{Map, Value, json};
 
-use crate::rest;
+use crate::clock;
 use crate::rest::meta;
 
 use super::super::condition::{self, seconds_since};
@@ -166,6 +166,6 @@ fn touch(status: &mut Map<String, Value>, reason: &str, message: &str) {
     condition::set(status, "Progressing", "True", reason, message, Some("lastUpdateTime"));
     let list = status.get_mut("conditions").and_then(Value::as_array_mut);
     if let Some(condition) = list.into_iter().flatten().find(|c| c["type"] == "Progressing") {
-        condition["lastUpdateTime"] = json!(rest::now());
+        condition["lastUpdateTime"] = json!(clock::now_text());
     }
 }
