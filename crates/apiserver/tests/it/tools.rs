@@ -198,7 +198,7 @@ async fn kubectl_reads_changes_and_watches() {
             ("patch configmap m --type=merge -p {\"data\":{\"b\":\"2\"}}", 0, &["configmap/m patched"]),
             ("patch configmap m --type=merge -p {\"data\":{\"b\":\"2\"}}", 0, &["configmap/m patched (no change)"]),
             ("get configmap m -o go-template={{.data.b}}", 0, &["2"]),
-            ("get configmap m -o yaml --show-managed-fields", 0, &["manager: kubectl-label", "operation: Apply"]),
+            ("get configmap m -o yaml --show-managed-fields", 0, &["manager: kubectl-annotate", "operation: Apply"]),
             ("get secrets,configmaps m", 1, &["NotFound"]),
             ("get configmap m -o json", 0, &["\"kind\": \"ConfigMap\""]),
             ("describe configmap m", 0, &["Name:         m", "Data", "BinaryData"]),

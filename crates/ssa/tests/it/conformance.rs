@@ -5,7 +5,8 @@
 //! exactly; each value of our result equal to the server's, where the server's may hold more on built-in kinds
 //! (defaults; on ConfigMaps, Roles and Widgets only the schema's two defaults); conflicts and typing errors equal in message,
 //! conflicts in their causes too. Errors of validation (422, 400) are not the engine's; such a step is skipped, as
-//! are patches of a strategic kind, which need the patch engine.
+//! are patches of a strategic kind, which need the patch engine. Three fields are the server's alone and not compared:
+//! a Service's addresses, a Secret's `stringData`, a Namespace's finalizers in `spec`.
 
 use serde_json::{Map, Value, json};
 use sluice_object::GroupVersionKind;
@@ -17,7 +18,7 @@ const NOW: &str = "2026-01-01T00:00:00Z";
 #[test]
 fn suite() {
     let Some(suite) = sluice_testing::suite("ssa") else { return };
-    suite.run(169, case);
+    suite.run(172, case);
 }
 
 fn case(case: &Value) -> Result<(), String> {
@@ -131,6 +132,16 @@ fn clean(object: &Value) -> Value {
         for name in ["managedFields", "generation", "uid", "resourceVersion"] {
             metadata.remove(name);
         }
+    }
+    let (at, servers) = match object["kind"].as_str() {
+        Some("Service") => {
+            ("/spec", &["clusterIP", "clusterIPs", "ipFamilies", "ipFamilyPolicy", "internalTrafficPolicy"][..])
+        }
+        Some("Namespace") => ("/spec", &["finalizers"][..]),
+        _ => ("", &["stringData"][..]),
+    };
+    if let Some(map) = object.pointer_mut(at).and_then(Value::as_object_mut) {
+        map.retain(|field, _| !servers.contains(&field.as_str()));
     }
     drop_empty(&mut object);
     object

@@ -1,7 +1,7 @@
 //! Random sequences of applies, updates and patches by several managers, beside a model that knows nothing but a flat
 //! map of values and who owns each.
 //!
-//! `SLUICE_SEQUENCES` says how many (2,000 when not set), `SLUICE_SEED` where to begin; a failure tells its seed.
+//! `SLUICE_SEQUENCES` says how many (100,000 when not set), `SLUICE_SEED` where to begin; a failure tells its seed.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -18,17 +18,55 @@ const MANAGERS: [&str; 3] = ["a", "b", "c"];
 #[test]
 fn sequences_agree_with_a_flat_model() {
     let number = |name: &str| std::env::var(name).ok().map(|text| text.parse::<u64>().unwrap());
-    let (first, count) = (number("SLUICE_SEED").unwrap_or(0), number("SLUICE_SEQUENCES").unwrap_or(2_000));
-    println!("{count} sequences from seed {first}");
+    let (first, count) = (number("SLUICE_SEED").unwrap_or(0), number("SLUICE_SEQUENCES").unwrap_or(100_000));
     let schema = schema();
-    for seed in first..first + count {
-        let mut random = Random(seed);
-        let mut world = World { schema: &schema, live: None, model: Model::default() };
-        let mut story = Vec::new();
-        for _ in 0..1 + random.below(9) {
-            if let Err(why) = world.step(&mut random, &mut story) {
-                panic!("SLUICE_SEED={seed}: {why}\n{}", story.join("\n"));
-            }
+    let threads = std::thread::available_parallelism().map_or(1, usize::from) as u64;
+    let sequences = |thread| (first + thread..first + count).step_by(threads as usize);
+    let told = std::thread::scope(|scope| {
+        let run = |thread| sequences(thread).map(|seed| sequence(&schema, seed)).fold(Told::default(), Told::with);
+        let runs: Vec<_> = (0..threads).map(|thread| scope.spawn(move || run(thread))).collect();
+        runs.into_iter().map(|run| run.join().expect("the seed is told above")).fold(Told::default(), Told::with)
+    });
+    println!("{count} sequences from seed {first}: {told:?}");
+    let all = [told.applies, told.updates, told.patches, told.conflicts, told.removed, told.held];
+    assert!(count < 1_000 || all.iter().all(|seen| *seen > 0), "something never happens: {told:?}");
+}
+
+/// One sequence; a failure tells its seed and what was done.
+fn sequence(schema: &Schema, seed: u64) -> Told {
+    let mut random = Random(seed);
+    let mut world = World { schema, live: None, model: Model::default(), story: Vec::new(), told: Told::default() };
+    for _ in 0..1 + random.below(9) {
+        if let Err(why) = world.step(&mut random) {
+            let story: Vec<_> = world.story.iter().map(ToString::to_string).collect();
+            panic!("SLUICE_SEED={seed}: {why}\n{}", story.join("\n"));
+        }
+    }
+    world.told
+}
+
+/// How often what happened.
+#[derive(Debug, Clone, Copy, Default)]
+struct Told {
+    applies: u64,
+    updates: u64,
+    patches: u64,
+    conflicts: u64,
+    /// Values that left with their last owner by apply.
+    removed: u64,
+    /// Values that stayed because somebody else owns them.
+    held: u64,
+}
+
+impl Told {
+    fn with(self, other: Self) -> Self {
+        Self {
+            applies: self.applies + other.applies,
+            updates: self.updates + other.updates,
+            patches: self.patches + other.patches,
+            conflicts: self.conflicts + other.conflicts,
+            removed: self.removed + other.removed,
+            held: self.held + other.held,
         }
     }
 }
@@ -100,7 +138,13 @@ impl Model {
     }
 
     /// The conflicts, when there are any and they count.
-    fn apply(&mut self, manager: &'static str, config: &BTreeMap<String, Value>, force: bool) -> BTreeSet<String> {
+    fn apply(
+        &mut self,
+        manager: &'static str,
+        config: &BTreeMap<String, Value>,
+        force: bool,
+        told: &mut Told,
+    ) -> BTreeSet<String> {
         let who = (manager, "Apply");
         if self.exists && !self.tracked() {
             self.owners.insert(("before-first-apply", "Update"), self.values.keys().cloned().collect());
@@ -121,7 +165,10 @@ impl Model {
         let former = self.owners.insert(who, config.keys().cloned().collect()).unwrap_or_default();
         for path in former.iter().filter(|path| !config.contains_key(*path)) {
             if self.others_own(who, path).is_empty() {
+                told.removed += 1;
                 self.remove(path);
+            } else {
+                told.held += 1;
             }
         }
         BTreeSet::new()
@@ -146,10 +193,22 @@ struct World<'a> {
     schema: &'a Schema,
     live: Option<Value>,
     model: Model,
+    story: Vec<Step>,
+    told: Told,
+}
+
+/// What a manager did; told when it went wrong.
+struct Step(&'static str, &'static str, Value, bool);
+
+impl std::fmt::Display for Step {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self(manager, did, what, force) = self;
+        write!(f, "{manager} {did} {what} force={force}")
+    }
 }
 
 impl World<'_> {
-    fn step(&mut self, random: &mut Random, story: &mut Vec<String>) -> Result<(), String> {
+    fn step(&mut self, random: &mut Random) -> Result<(), String> {
         let manager = MANAGERS[random.below(3) as usize];
         let request = Request {
             schema: Some(self.schema.root()),
@@ -161,12 +220,14 @@ impl World<'_> {
             (0, Some(live)) => {
                 let mut new = live.clone();
                 mutate(&mut new, random);
-                story.push(format!("{manager} updates to {}", new["spec"]));
+                self.story.push(Step(manager, "updates to", new["spec"].clone(), false));
+                self.told.updates += 1;
                 self.updated(manager, new, &request)?;
             }
             (1, Some(live)) => {
                 let patch = json!({"spec": patch(random)});
-                story.push(format!("{manager} patches {}", patch["spec"]));
+                self.story.push(Step(manager, "patches", patch["spec"].clone(), false));
+                self.told.patches += 1;
                 let new = merge(live.clone(), &patch).map_err(|error| error.to_string())?;
                 self.updated(manager, new, &request)?;
             }
@@ -175,7 +236,8 @@ impl World<'_> {
                     true => json!({"apiVersion": "e.x/v1", "kind": "W", "metadata": {"name": "w"}}),
                     false => object(&spec(random)),
                 };
-                story.push(format!("{manager} applies {} force={}", config["spec"], request.force));
+                self.story.push(Step(manager, "applies", config["spec"].clone(), request.force));
+                self.told.applies += 1;
                 self.applied(manager, &config, &request)?;
             }
         }
@@ -190,7 +252,7 @@ impl World<'_> {
 
     fn applied(&mut self, manager: &'static str, config: &Value, request: &Request<'_>) -> Result<(), String> {
         let untracked = self.live.is_some() && !self.model.tracked();
-        let want = self.model.apply(manager, &flat(config), request.force);
+        let want = self.model.apply(manager, &flat(config), request.force, &mut self.told);
         match apply(self.live.as_ref(), config, request) {
             Err(Error::Conflicts(conflicts)) => {
                 let name = |text: &str| text.split('"').nth(1).unwrap_or_default().to_owned();
@@ -198,6 +260,7 @@ impl World<'_> {
                 if want != got {
                     return Err(format!("conflicts {got:?}\n    want {want:?}"));
                 }
+                self.told.conflicts += 1;
                 if untracked {
                     // Nothing was written, the owner of before included.
                     self.model.owners.clear();
@@ -207,14 +270,14 @@ impl World<'_> {
             Err(error) => Err(error.to_string()),
             Ok(_) if !want.is_empty() => Err(format!("no conflict\n    want {want:?}")),
             Ok(done) => {
+                let again = |live: &Value| apply(Some(live), config, request).map_err(|error| error.to_string());
+                let settled = again(&done.object)?;
                 // A list or map that lost its last part is null until the next apply.
-                let settled = apply(Some(&done.object), config, request).map_err(|error| error.to_string())?.object;
-                let again = apply(Some(&settled), config, request).map_err(|error| error.to_string())?;
-                self.live = Some(settled);
-                match again.changed {
-                    true => Err(format!("applied again it changes to {}", again.object)),
-                    false => Ok(()),
+                if settled.changed && again(&settled.object)?.changed {
+                    return Err(format!("applied again it changes to {}", settled.object));
                 }
+                self.live = Some(settled.object);
+                Ok(())
             }
         }
     }
