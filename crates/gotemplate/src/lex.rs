@@ -1,5 +1,7 @@
 //! Cuts a template into tokens.
 
+use std::borrow::Cow;
+
 use crate::quote::char_name;
 
 /// What a token is.
@@ -42,11 +44,11 @@ pub(crate) enum Kind {
 
 /// A piece of the text.
 #[derive(Clone, Debug)]
-pub(crate) struct Token {
+pub(crate) struct Token<'a> {
     pub(crate) kind: Kind,
     pub(crate) pos: usize,
     pub(crate) line: u32,
-    pub(crate) text: String,
+    pub(crate) text: Cow<'a, str>,
 }
 
 const LEFT: &str = "{{";
@@ -61,7 +63,7 @@ pub(crate) struct Lexer<'a> {
     /// After the opening delimiter and before the closing one.
     inside: bool,
     done: bool,
-    queue: std::collections::VecDeque<Token>,
+    queue: std::collections::VecDeque<Token<'a>>,
 }
 
 fn is_space(c: char) -> bool {
@@ -78,7 +80,7 @@ impl<'a> Lexer<'a> {
     }
 
     /// The next token; after the end, always `Eof`.
-    pub(crate) fn next_token(&mut self) -> Token {
+    pub(crate) fn next_token(&mut self) -> Token<'a> {
         loop {
             if let Some(token) = self.queue.pop_front() {
                 return token;
@@ -110,7 +112,7 @@ impl<'a> Lexer<'a> {
 
     fn emit(&mut self, kind: Kind) {
         let text = &self.input[self.start..self.pos];
-        self.queue.push_back(Token { kind, pos: self.start, line: self.line, text: text.to_owned() });
+        self.queue.push_back(Token { kind, pos: self.start, line: self.line, text: text.into() });
         self.ignore();
     }
 
@@ -122,7 +124,12 @@ impl<'a> Lexer<'a> {
     }
 
     fn error(&mut self, message: impl Into<String>) {
-        self.queue.push_back(Token { kind: Kind::Error, pos: self.start, line: self.line, text: message.into() });
+        self.queue.push_back(Token {
+            kind: Kind::Error,
+            pos: self.start,
+            line: self.line,
+            text: Cow::Owned(message.into()),
+        });
         self.done = true;
         self.pos = self.input.len();
         self.start = self.pos;

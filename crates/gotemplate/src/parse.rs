@@ -28,7 +28,7 @@ pub(crate) fn parse(name: &str, text: &str, known: &dyn Fn(&str) -> bool) -> Res
         name: name.to_owned(),
         text,
         lexer: Lexer::new(&source),
-        tokens: std::array::from_fn(|_| Token { kind: Kind::Eof, pos: 0, line: 1, text: String::new() }),
+        tokens: std::array::from_fn(|_| Token { kind: Kind::Eof, pos: 0, line: 1, text: "".into() }),
         peeked: 0,
         vars: vec!["$".to_owned()],
         action_line: 0,
@@ -47,7 +47,7 @@ pub(super) struct Parser<'a> {
     name: String,
     text: Arc<str>,
     lexer: Lexer<'a>,
-    tokens: [Token; 3],
+    tokens: [Token<'a>; 3],
     peeked: usize,
     vars: Vec<String>,
     action_line: u32,
@@ -80,8 +80,8 @@ enum Item {
 
 type Parse<T> = Result<T, Error>;
 
-impl Parser<'_> {
-    fn next(&mut self) -> Token {
+impl<'a> Parser<'a> {
+    fn next(&mut self) -> Token<'a> {
         if self.peeked > 0 {
             self.peeked -= 1;
         } else {
@@ -94,18 +94,18 @@ impl Parser<'_> {
         self.peeked += 1;
     }
 
-    fn backup2(&mut self, first: Token) {
+    fn backup2(&mut self, first: Token<'a>) {
         self.tokens[1] = first;
         self.peeked = 2;
     }
 
-    fn backup3(&mut self, second: Token, first: Token) {
+    fn backup3(&mut self, second: Token<'a>, first: Token<'a>) {
         self.tokens[1] = first;
         self.tokens[2] = second;
         self.peeked = 3;
     }
 
-    fn peek(&mut self) -> &Token {
+    fn peek(&mut self) -> &Token<'a> {
         if self.peeked == 0 {
             self.peeked = 1;
             self.tokens[0] = self.lexer.next_token();
@@ -113,7 +113,7 @@ impl Parser<'_> {
         &self.tokens[self.peeked - 1]
     }
 
-    fn next_non_space(&mut self) -> Token {
+    fn next_non_space(&mut self) -> Token<'a> {
         loop {
             let token = self.next();
             if token.kind != Kind::Space {
@@ -122,7 +122,7 @@ impl Parser<'_> {
         }
     }
 
-    fn peek_non_space(&mut self) -> Token {
+    fn peek_non_space(&mut self) -> Token<'a> {
         let token = self.next_non_space();
         self.backup();
         token
@@ -133,7 +133,7 @@ impl Parser<'_> {
         Err(Error::new(text))
     }
 
-    fn unexpected<T>(&self, token: &Token, context: &str) -> Parse<T> {
+    fn unexpected<T>(&self, token: &Token<'_>, context: &str) -> Parse<T> {
         if token.kind != Kind::Error {
             return self.error(format!("unexpected {} in {context}", shown(token)));
         }
@@ -147,7 +147,7 @@ impl Parser<'_> {
         self.error(format!("{}{extra}", token.text))
     }
 
-    fn expect(&mut self, kind: Kind, context: &str) -> Parse<Token> {
+    fn expect(&mut self, kind: Kind, context: &str) -> Parse<Token<'a>> {
         let token = self.next_non_space();
         if token.kind == kind { Ok(token) } else { self.unexpected(&token, context) }
     }
@@ -221,7 +221,7 @@ impl Parser<'_> {
         self.body(context, name)
     }
 
-    fn template_name(&mut self, token: &Token, context: &str) -> Parse<String> {
+    fn template_name(&mut self, token: &Token<'_>, context: &str) -> Parse<String> {
         if !matches!(token.kind, Kind::String | Kind::RawString) {
             return self.unexpected(token, context);
         }
@@ -249,7 +249,7 @@ impl Parser<'_> {
     fn text_or_action(&mut self) -> Parse<Item> {
         let token = self.next_non_space();
         match token.kind {
-            Kind::Text => Ok(Item::Node(Node { pos: token.pos, kind: NodeKind::Text(token.text) })),
+            Kind::Text => Ok(Item::Node(Node { pos: token.pos, kind: NodeKind::Text(token.text.into_owned()) })),
             Kind::LeftDelim => {
                 self.action_line = token.line;
                 let item = self.action();
@@ -363,10 +363,10 @@ impl Parser<'_> {
     }
 }
 
-fn shown(token: &Token) -> String {
+fn shown(token: &Token<'_>) -> String {
     match token.kind {
         Kind::Eof => "EOF".to_owned(),
-        Kind::Error => token.text.clone(),
+        Kind::Error => token.text.clone().into_owned(),
         Kind::Block
         | Kind::Break
         | Kind::Continue

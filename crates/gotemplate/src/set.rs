@@ -6,6 +6,10 @@ use std::sync::Arc;
 use crate::parse::ast::{Tree, is_empty};
 use crate::{Error, Functions};
 
+/// Threads that read texts side by side, and from how many bytes on that is worth it.
+const MOST_THREADS: usize = 4;
+const WORTH_THREADS: usize = 96 << 10;
+
 /// A text that was parsed, to be executed as it is.
 #[derive(Clone, Debug)]
 pub struct Template(pub(crate) Option<Arc<Tree>>);
@@ -45,13 +49,57 @@ impl Set {
     pub fn parse(&mut self, name: &str, text: &str, functions: &Functions) -> Result<Template, Error> {
         let trees = crate::parse::parse(name, text, &|name| functions.has(name))?.trees;
         let own = trees.iter().find(|tree| tree.name == name).cloned();
+        self.insert(trees);
+        Ok(Template(own))
+    }
+
+    /// Adds many texts, as [`Self::parse`] one after the other; they are read side by side where that is worth it.
+    ///
+    /// # Errors
+    /// The place in the list and the error of the first text that has one.
+    pub fn parse_all(&mut self, texts: &[(&str, &str)], functions: &Functions) -> Result<(), (usize, Error)> {
+        let known = |name: &str| functions.has(name);
+        let read = |(name, text): &(&str, &str)| crate::parse::parse(name, text, &known);
+        let threads = std::thread::available_parallelism().map_or(1, usize::from).min(MOST_THREADS);
+        let bytes: usize = texts.iter().map(|(_, text)| text.len()).sum();
+        let parsed: Vec<_> = if threads < 2 || bytes < WORTH_THREADS {
+            texts.iter().map(read).collect()
+        } else {
+            // Equal shares of bytes, not of files.
+            let mut shares: Vec<&[(&str, &str)]> = Vec::new();
+            let (mut from, mut size) = (0, 0);
+            for (at, (_, text)) in texts.iter().enumerate() {
+                size += text.len();
+                if size > bytes / threads && shares.len() + 1 < threads {
+                    shares.push(&texts[from..=at]);
+                    (from, size) = (at + 1, 0);
+                }
+            }
+            shares.push(&texts[from..]);
+            std::thread::scope(|scope| {
+                let work = |share: &[(&str, &str)]| share.iter().map(read).collect::<Vec<_>>();
+                let (own, others) = shares.split_first().expect("one was pushed");
+                let others: Vec<_> = others.iter().map(|share| scope.spawn(move || work(share))).collect();
+                let mut all = work(own);
+                for other in others {
+                    all.extend(other.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)));
+                }
+                all
+            })
+        };
+        for (at, parsed) in parsed.into_iter().enumerate() {
+            self.insert(parsed.map_err(|error| (at, error))?.trees);
+        }
+        Ok(())
+    }
+
+    fn insert(&mut self, trees: Vec<Arc<Tree>>) {
         for tree in trees {
             if is_empty(&tree.root) && self.get(&tree.name).is_some() {
                 continue;
             }
             self.trees.insert(tree.name.clone(), tree);
         }
-        Ok(Template(own))
     }
 
     /// Whether `name` is defined here or below.

@@ -1,6 +1,9 @@
 //! Digests, random texts, keys.
 
 use aws_lc_rs::digest;
+use std::fs::File;
+use std::io::Read as _;
+
 use aws_lc_rs::rand::{SecureRandom, SystemRandom};
 use sluice_gotemplate::{Call, Error, Functions};
 
@@ -9,8 +12,14 @@ use crate::convert::{INT, Outcome, STR, fail, int, ok, text};
 pub(crate) fn random_u64() -> u64 {
     let mut bytes = [0; 8];
     // The system's source does not fail once it is there; without it zero is as good as a panic.
-    let _ = SystemRandom::new().fill(&mut bytes);
+    let _ = fill(&mut bytes);
     u64::from_le_bytes(bytes)
+}
+
+/// Random bytes from the system. The library's own generator gathers entropy first, which takes it 70 ms.
+fn fill(bytes: &mut [u8]) -> Result<(), Error> {
+    let read = File::open("/dev/urandom").and_then(|mut source| source.read_exact(bytes));
+    read.or_else(|_| SystemRandom::new().fill(bytes)).map_err(|_| Error::new("no randomness"))
 }
 
 fn random(call: &mut Call<'_, '_>, count: i64, alphabet: &[u8]) -> Outcome {
@@ -50,7 +59,7 @@ pub(crate) fn add(f: &mut Functions) {
         let Ok(count) = usize::try_from(int(&a[0])) else { return fail("runtime error: makeslice: len out of range") };
         call.check_size(count.saturating_mul(2))?;
         let mut bytes = vec![0; count];
-        SystemRandom::new().fill(&mut bytes).map_err(|_| Error::new("no randomness"))?;
+        fill(&mut bytes)?;
         ok(crate::encoding::base64_text(&bytes))
     });
     f.add("shuffle", &[STR], None, |_, a| {

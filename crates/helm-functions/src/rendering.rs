@@ -17,17 +17,23 @@ pub type Lookup = Arc<dyn Fn(&str, &str, &str, &str) -> Result<serde_json::Value
 pub struct Options {
     /// The cluster that `lookup` asks; without one it finds nothing.
     pub lookup: Option<Lookup>,
+    /// Whether `fail` and `required` let pass, as while a chart is looked over.
+    pub lint: bool,
 }
 
 impl std::fmt::Debug for Options {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Options").field("lookup", &self.lookup.is_some()).finish()
+        f.debug_struct("Options").field("lookup", &self.lookup.is_some()).field("lint", &self.lint).finish()
     }
 }
 
 pub(crate) fn add(f: &mut Functions, options: &Options) {
     f.add("include", &[STR, ANY], None, |call, a| include(call, &text(&a[0]), a[1].clone()));
     f.add("tpl", &[STR, ANY], None, |call, a| tpl(call, &text(&a[0]), a[1].clone()));
+    if options.lint {
+        f.add("fail", &[STR], None, |_, _| ok(""));
+        f.add("required", &[STR, ANY], None, |_, a| Ok(if a[1].is_nil() { "".into() } else { a[1].clone() }));
+    }
     let lookup = options.lookup.clone();
     f.add("lookup", &[STR, STR, STR, STR], None, move |_, a| {
         let Some(lookup) = &lookup else { return Ok(Value::map::<String>([])) };

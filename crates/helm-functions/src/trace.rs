@@ -92,6 +92,7 @@ pub fn yaml_error(error: &sluice_yaml::Error, text: &str) -> String {
     } else {
         let said = [
             ("unclosed quote", "found unexpected end of stream"),
+            ("found character that cannot start any token", "found character that cannot start any token"),
             ("unexpected character: ", "found character that cannot start any token"),
             ("tabs disallowed within this context", "found character that cannot start any token"),
             ("invalid trailing content after double-quoted scalar", "did not find expected key"),

@@ -15,9 +15,11 @@ mod error;
 mod glob;
 mod ignore;
 mod limits;
+pub mod lint;
 mod load;
 mod manifests;
 mod metadata;
+mod package;
 pub mod release;
 mod render;
 mod schema;
@@ -31,5 +33,8 @@ pub use ignore::IgnoreError;
 pub use limits::Limits;
 pub use manifests::{Hook, Manifest};
 pub use metadata::{Dependency, Invalid, Maintainer, Metadata};
-pub use render::{Release, RenderOptions, Rendered, check_installable, name_from_template, render, render_templates};
+pub use render::{
+    Release, RenderOptions, Rendered, check_dependencies, check_installable, name_from_template, render,
+    render_templates,
+};
 pub use sluice_helm_functions::Lookup;

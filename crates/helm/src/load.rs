@@ -152,7 +152,8 @@ pub(crate) fn load_files(files: Vec<File>, depth: usize, budget: &mut Budget<'_>
             },
         }
     }
-    let metadata = metadata.ok_or(Error::NoChart)?;
+    let mut metadata = metadata.ok_or(Error::NoChart)?;
+    metadata.sanitize();
     metadata.validate()?;
     let mut dependencies = Vec::new();
     for (name, files) in parts.subcharts {

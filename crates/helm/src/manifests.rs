@@ -119,24 +119,49 @@ pub fn split(text: &str) -> impl Iterator<Item = &str> {
 /// # Errors
 /// A text that is no YAML or no object, or too many of them.
 pub(crate) fn sort(files: &BTreeMap<String, String>, most: usize) -> Result<Sorted, Error> {
-    let mut sorted = Sorted::default();
+    let mut documents: Vec<(&str, &str)> = Vec::new();
     for (path, text) in files {
         let name = path.rsplit('/').next().unwrap_or(path);
         if name.starts_with('_') || text.trim().is_empty() {
             continue;
         }
-        for document in split(text) {
-            let head =
-                Head::read(document).map_err(|why| Error::Render(format!("YAML parse error on {path}: {why}")))?;
-            head.place(path, document, &mut sorted);
-            if sorted.manifests.len() + sorted.hooks.len() > most {
-                return Err(Error::Limit(format!("the chart makes more than {most} objects (limit objects)")));
-            }
+        documents.extend(split(text).map(|document| (path.as_str(), document)));
+        if documents.len() > most {
+            return Err(Error::Limit(format!("the chart makes more than {most} objects (limit objects)")));
         }
+    }
+    let mut sorted = Sorted::default();
+    for ((path, document), head) in documents.iter().zip(heads(&documents)) {
+        let head = head.map_err(|why| Error::Render(format!("YAML parse error on {path}: {why}")))?;
+        head.place(path, document, &mut sorted);
     }
     sorted.manifests.sort_by(|a, b| install_rank(&a.kind).cmp(&install_rank(&b.kind)));
     sorted.hooks.sort_by(|a, b| install_rank(&a.kind).cmp(&install_rank(&b.kind)));
     Ok(sorted)
+}
+
+/// Bytes from which on a second thread is worth its start.
+const WORTH_THREAD: usize = 96 << 10;
+
+/// Reads the documents, in two threads if there is much of them.
+fn heads(documents: &[(&str, &str)]) -> Vec<Result<Head, String>> {
+    let read = |documents: &[(&str, &str)]| documents.iter().map(|(_, text)| Head::read(text)).collect::<Vec<_>>();
+    let bytes: usize = documents.iter().map(|(_, text)| text.len()).sum();
+    if bytes < WORTH_THREAD || std::thread::available_parallelism().map_or(1, usize::from) < 2 {
+        return read(documents);
+    }
+    let mut before = 0;
+    let half = documents.iter().position(|(_, text)| {
+        before += text.len();
+        before > bytes / 2
+    });
+    let (first, second) = documents.split_at(half.unwrap_or(0));
+    std::thread::scope(|scope| {
+        let other = scope.spawn(|| read(second));
+        let mut all = read(first);
+        all.extend(other.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)));
+        all
+    })
 }
 
 /// What Helm reads of a manifest.

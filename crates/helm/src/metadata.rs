@@ -222,6 +222,27 @@ impl Metadata {
         Ok(())
     }
 
+    /// Makes every text a line of printable characters, as Helm does before it checks or shows them.
+    pub(crate) fn sanitize(&mut self) {
+        let own = [
+            &mut self.name,
+            &mut self.home,
+            &mut self.description,
+            &mut self.icon,
+            &mut self.condition,
+            &mut self.tags,
+            &mut self.app_version,
+            &mut self.kube_version,
+        ];
+        let lists = self.sources.iter_mut().chain(&mut self.keywords);
+        let people = self.maintainers.iter_mut().flat_map(|it| [&mut it.name, &mut it.email, &mut it.url]);
+        let needs = self.dependencies.iter_mut().flatten().flat_map(|it| {
+            let texts = [&mut it.name, &mut it.version, &mut it.repository, &mut it.condition];
+            texts.into_iter().chain(&mut it.tags)
+        });
+        own.into_iter().chain(lists).chain(people).chain(needs).for_each(sanitize);
+    }
+
     /// Checks what Helm checks, in its order.
     ///
     /// # Errors
@@ -265,6 +286,13 @@ impl Metadata {
     #[must_use]
     pub fn is_library(&self) -> bool {
         self.kind == "library"
+    }
+}
+
+fn sanitize(text: &mut String) {
+    if text.chars().any(|c| (c.is_whitespace() && c != ' ') || c.is_control()) {
+        let kept = text.chars().filter(|c| c.is_whitespace() || !c.is_control());
+        *text = kept.map(|c| if c.is_whitespace() { ' ' } else { c }).collect();
     }
 }
 

@@ -150,7 +150,7 @@ pub fn name_from_template(template: &str, limits: &Limits) -> Result<String, Err
 /// # Errors
 /// As Helm words them, in the order it finds them; or the limit that was hit.
 pub fn render(chart: &Chart, values: &Map<String, Value>, options: &RenderOptions) -> Result<Rendered, Error> {
-    let (chart, mut files, warnings) = execute_all(chart, values, options)?;
+    let (chart, mut files, warnings) = execute_all(chart, values, options, false)?;
     let notes = take_notes(&chart, &mut files, options.sub_notes);
     let sorted = manifests::sort(&files, options.limits.objects)?;
     let crds = chart.crds();
@@ -166,13 +166,27 @@ pub fn render_templates(
     values: &Map<String, Value>,
     options: &RenderOptions,
 ) -> Result<BTreeMap<String, String>, Error> {
-    execute_all(chart, values, options).map(|(_, files, _)| files)
+    execute_all(chart, values, options, false).map(|(_, files, _)| files)
+}
+
+/// As [`render_templates`], but `fail` and `required` let pass.
+pub(crate) fn lint_templates(
+    chart: &Chart,
+    values: &Map<String, Value>,
+    options: &RenderOptions,
+) -> Result<BTreeMap<String, String>, Error> {
+    execute_all(chart, values, options, true).map(|(_, files, _)| files)
 }
 
 type Executed = (Chart, BTreeMap<String, String>, Warnings);
 
 /// The chart with its dependencies chosen, and what its templates wrote.
-fn execute_all(chart: &Chart, values: &Map<String, Value>, options: &RenderOptions) -> Result<Executed, Error> {
+fn execute_all(
+    chart: &Chart,
+    values: &Map<String, Value>,
+    options: &RenderOptions,
+    lint: bool,
+) -> Result<Executed, Error> {
     check_installable(chart)?;
     check_release_name(&options.release.name)?;
     let limits = &options.limits;
@@ -191,7 +205,7 @@ fn execute_all(chart: &Chart, values: &Map<String, Value>, options: &RenderOptio
     if !wanted.is_empty() && !dependencies::compatible(wanted, &found.normalized) {
         return Err(Error::KubeVersion { wanted: wanted.clone(), found: found.version.clone() });
     }
-    let files = engine::render(&chart, &values, options)?;
+    let files = engine::render(&chart, &values, options, lint)?;
     Ok((chart, files, warnings))
 }
 
@@ -203,6 +217,14 @@ pub fn check_installable(chart: &Chart) -> Result<(), Error> {
     if !matches!(chart.metadata.kind.as_str(), "" | "application") {
         return Err(Error::NotInstallable(chart.metadata.kind.clone()));
     }
+    check_dependencies(chart)
+}
+
+/// Whether all dependencies that Chart.yaml lists are there.
+///
+/// # Errors
+/// [`Error::MissingDependencies`].
+pub fn check_dependencies(chart: &Chart) -> Result<(), Error> {
     dependencies::check_present(chart)
 }
 

@@ -40,7 +40,7 @@ fn collect(chart: &Chart, values: &Map<String, Value>, text: &mut String) {
     }
 }
 
-fn single(schema: &[u8], values: &Map<String, Value>) -> Result<(), String> {
+pub(crate) fn single(schema: &[u8], values: &Map<String, Value>) -> Result<(), String> {
     let schema = schema.strip_prefix(b"\xef\xbb\xbf").unwrap_or(schema);
     let schema: Value = serde_json::from_slice(schema)
         .map_err(|error| if error.is_eof() { "unexpected EOF".to_owned() } else { error.to_string() })?;

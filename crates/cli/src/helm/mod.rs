@@ -1,6 +1,9 @@
 //! `sluice helm`: what Helm does with charts on this disk, without a helm binary.
 
+mod lint;
 mod load;
+mod package;
+mod show;
 mod template;
 
 use std::process::ExitCode;
@@ -20,6 +23,9 @@ pub struct HelmArgs {
 #[derive(Subcommand)]
 enum HelmCommand {
     Template(Box<template::TemplateArgs>),
+    Lint(lint::LintArgs),
+    Show(show::ShowArgs),
+    Package(package::PackageArgs),
 }
 
 /// Runs the command. What fails is told in Helm's words and form: scripts that read Helm's errors read these.
@@ -29,6 +35,9 @@ enum HelmCommand {
 pub fn run(args: HelmArgs, kube: &KubeFlags) -> anyhow::Result<ExitCode> {
     let outcome = match args.command {
         HelmCommand::Template(args) => template::run(*args, kube),
+        HelmCommand::Lint(args) => lint::run(args, kube),
+        HelmCommand::Show(args) => show::run(args),
+        HelmCommand::Package(args) => package::run(args),
     };
     match outcome {
         Err(error) if !error.is::<std::io::Error>() => {

@@ -128,6 +128,8 @@ pub fn run(args: TemplateArgs, kube: &KubeFlags) -> anyhow::Result<ExitCode> {
         text = Rendered::show_only(&text, &args.show_only)?;
     }
     output::data(&text)?;
+    // The process ends here: to take apart what was read costs a large chart a tenth of the time.
+    std::mem::forget((chart, rendered, values));
     Ok(ExitCode::SUCCESS)
 }
 

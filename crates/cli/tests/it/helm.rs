@@ -1,4 +1,4 @@
-//! `sluice helm template`.
+//! `sluice helm`: template, lint, show, package.
 
 use crate::{sluice, write};
 
@@ -57,4 +57,65 @@ fn what_does_not_render_is_an_error_on_standard_error() {
         assert_eq!((run.code, run.stdout.as_str()), (1, ""), "{arguments:?}");
         assert!(run.stderr.contains(why), "{arguments:?}: {}", run.stderr);
     }
+}
+
+#[test]
+fn errors_have_helms_form() {
+    let folder = tempfile::tempdir().unwrap();
+    write(folder.path(), "c/Chart.yaml", "apiVersion: v2\nname: c\nversion: 1.0.0\n");
+    write(folder.path(), "c/templates/a.yaml", "a: 1\nb: {{ .Values.x.y }}\n");
+    let run = sluice(folder.path(), &["helm", "template", "r", "c"]);
+    let wanted = "Error: c/templates/a.yaml:2:13\n  executing \"c/templates/a.yaml\" at <.Values.x.y>:\n    nil pointer \
+                  evaluating interface {}.y\n\nUse --debug flag to render out invalid YAML\n";
+    assert_eq!((run.stderr.as_str(), run.stdout.as_str(), run.code), (wanted, "", 1));
+}
+
+#[test]
+fn a_folder_takes_the_output() {
+    let folder = tempfile::tempdir().unwrap();
+    write(folder.path(), "c/Chart.yaml", "apiVersion: v2\nname: c\nversion: 1.0.0\n");
+    write(folder.path(), "c/templates/a.yaml", "kind: A\n---\nkind: B\n");
+    let run = sluice(folder.path(), &["helm", "template", "r", "c", "--output-dir", "out"]);
+    let wrote = "wrote out/c/templates/a.yaml\n";
+    assert_eq!((run.stdout, run.code), (format!("{wrote}{wrote}\n"), 0));
+    let text = std::fs::read_to_string(folder.path().join("out/c/templates/a.yaml")).unwrap();
+    let source = "---\n# Source: c/templates/a.yaml\n";
+    assert_eq!(text, format!("{source}kind: A\n\n{source}kind: B\n\n"));
+}
+
+#[test]
+fn a_chart_is_looked_over() {
+    let folder = tempfile::tempdir().unwrap();
+    write(folder.path(), "c/Chart.yaml", "apiVersion: v2\nname: c\nversion: '1'\nodd: 1\n");
+    write(folder.path(), "c/templates/a.yaml", "kind: Deployment\nmetadata: {name: a}\nspec: {}\n");
+    let run = sluice(folder.path(), &["helm", "lint", "c"]);
+    let wanted = "==> Linting c\n[WARNING] Chart.yaml: failed to strictly parse chart metadata file\n\terror unmarshaling \
+                  JSON: while decoding JSON: json: unknown field \"odd\"\n[INFO] Chart.yaml: icon is recommended\n\
+                  [WARNING] Chart.yaml: version '1' is not a valid SemVerV2\n[INFO] values.yaml: file does not exist\n\
+                  [ERROR] templates/a.yaml: a Deployment must contain matchLabels or matchExpressions, and \"a\" does \
+                  not\n\n";
+    assert_eq!((run.stdout.as_str(), run.code), (wanted, 1));
+    assert_eq!(run.stderr, "Error: 1 chart(s) linted, 1 chart(s) failed\n");
+}
+
+#[test]
+fn a_package_is_a_chart_again_and_always_the_same() {
+    let folder = tempfile::tempdir().unwrap();
+    let head = "apiVersion: v2\nname: c\nversion: 1.0.0\ndescription: |\n  two\n  lines\n";
+    write(folder.path(), "c/Chart.yaml", head);
+    write(folder.path(), "c/values.yaml", "# kept\na: 1\n");
+    write(folder.path(), "c/templates/a.yaml", "kind: A\na: {{ .Values.a }}\n");
+    write(folder.path(), "c/charts/d/Chart.yaml", "apiVersion: v2\nname: d\nversion: 2.0.0\n");
+    let pack = |to: &str| {
+        let run = sluice(folder.path(), &["helm", "package", "c", "-d", to, "--version", "1.1.0"]);
+        assert_eq!(run.stdout, format!("Successfully packaged chart and saved it to: {to}/c-1.1.0.tgz\n"));
+        std::fs::read(folder.path().join(to).join("c-1.1.0.tgz")).unwrap()
+    };
+    assert_eq!(pack("one"), pack("two"));
+    let run = sluice(folder.path(), &["helm", "template", "r", "one/c-1.1.0.tgz"]);
+    assert_eq!(run.stdout, "---\n# Source: c/templates/a.yaml\nkind: A\na: 1\n");
+    let run = sluice(folder.path(), &["helm", "show", "chart", "one/c-1.1.0.tgz"]);
+    assert_eq!(run.stdout, "apiVersion: v2\ndescription: 'two lines '\nname: c\nversion: 1.1.0\n\n");
+    let run = sluice(folder.path(), &["helm", "show", "values", "one/c-1.1.0.tgz"]);
+    assert_eq!(run.stdout, "# kept\na: 1\n\n");
 }

@@ -52,14 +52,14 @@ impl Parser<'_> {
                 Kind::Assign | Kind::Declare => {
                     pipe.assign = next.kind == Kind::Assign;
                     self.next_non_space();
-                    pipe.decl.push(variable.text.clone());
-                    self.vars.push(variable.text);
+                    pipe.decl.push(variable.text.clone().into_owned());
+                    self.vars.push(variable.text.into_owned());
                     return Ok(());
                 }
                 Kind::Char if next.text == "," => {
                     self.next_non_space();
-                    pipe.decl.push(variable.text.clone());
-                    self.vars.push(variable.text);
+                    pipe.decl.push(variable.text.clone().into_owned());
+                    self.vars.push(variable.text.into_owned());
                     if context == "range" && pipe.decl.len() < 2 {
                         match self.peek_non_space().kind {
                             Kind::Variable | Kind::RightDelim | Kind::RightParen => continue,
@@ -146,16 +146,16 @@ impl Parser<'_> {
                 if !(self.known)(&token.text) {
                     return self.error(format!("function {} not defined", quote(&token.text)));
                 }
-                ExprKind::Identifier(token.text)
+                ExprKind::Identifier(token.text.into_owned())
             }
             Kind::Dot => ExprKind::Dot,
             Kind::Nil => ExprKind::Nil,
             Kind::Bool => ExprKind::Bool(token.text == "true"),
             Kind::Variable => {
-                if !self.vars.contains(&token.text) {
+                if !self.vars.iter().any(|known| *known == token.text) {
                     return self.error(format!("undefined variable {}", quote(&token.text)));
                 }
-                ExprKind::Variable(vec![token.text])
+                ExprKind::Variable(vec![token.text.into_owned()])
             }
             Kind::Field => ExprKind::Field(vec![token.text[1..].to_owned()]),
             Kind::CharConstant | Kind::Complex | Kind::Number => {
@@ -165,7 +165,7 @@ impl Parser<'_> {
                 }
             }
             Kind::String | Kind::RawString => match unquote(&token.text) {
-                Some(value) => ExprKind::String { quoted: token.text, value: Value::from(value) },
+                Some(value) => ExprKind::String { quoted: token.text.into_owned(), value: Value::from(value) },
                 None => return self.error("invalid syntax"),
             },
             Kind::LeftParen => {

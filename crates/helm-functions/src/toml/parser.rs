@@ -244,7 +244,7 @@ impl Parser<'_> {
         }
         let at = self.descend(table, parents)?;
         if at.get(name).is_some() {
-            return plain(format!("Key '{}' has already been defined.", full.join(".")));
+            return value(format!("Key '{}' has already been defined.", full.join(".")));
         }
         self.closed.insert(full);
         at.write().insert(name.clone(), found);

@@ -27,6 +27,7 @@ pub(super) fn render(
     chart: &Chart,
     values: &serde_json::Map<String, Json>,
     options: &RenderOptions,
+    lint: bool,
 ) -> Result<BTreeMap<String, String>, Error> {
     let release = &options.release;
     let release = Value::map([
@@ -47,9 +48,9 @@ pub(super) fn render(
     // The deepest first, so that a chart's definitions replace those of its dependencies.
     found.sort_by_cached_key(|it| Reverse((it.path.matches('/').count(), it.path.clone())));
     let set = parsed(chart, &found)?;
-    let asking =
-        options.lookup.clone().map(|lookup| functions::functions(&functions::Options { lookup: Some(lookup) }));
-    let callable = asking.as_ref().unwrap_or(&FUNCTIONS);
+    let own = (lint || options.lookup.is_some())
+        .then(|| functions::functions(&functions::Options { lookup: options.lookup.clone(), lint }));
+    let callable = own.as_ref().unwrap_or(&FUNCTIONS);
     let limits = &options.limits;
     on_large_stack(|| {
         let mut rendered = BTreeMap::new();
@@ -134,11 +135,10 @@ fn parsed(chart: &Chart, found: &[Renderable<'_>]) -> Result<Arc<Set>, Error> {
         return Ok(set.clone());
     }
     let mut set = Set::new("gotpl");
-    for it in found {
-        let text = String::from_utf8_lossy(it.text);
-        set.parse(&it.path, &text, &FUNCTIONS)
-            .map_err(|error| Error::Render(functions::parse_error(&it.path, &error)))?;
-    }
+    let texts: Vec<_> = found.iter().map(|it| String::from_utf8_lossy(it.text)).collect();
+    let named: Vec<(&str, &str)> = found.iter().zip(&texts).map(|(it, text)| (it.path.as_str(), &**text)).collect();
+    set.parse_all(&named, &FUNCTIONS)
+        .map_err(|(at, error)| Error::Render(functions::parse_error(&found[at].path, &error)))?;
     let set = Arc::new(set);
     lock().insert(key, set.clone());
     Ok(set)
