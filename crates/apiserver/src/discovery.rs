@@ -109,6 +109,24 @@ pub fn priority(version: &str) -> (u8, u64, u64) {
     digits(rest).map_or((0, 0, 0), |major| (3, major, 0))
 }
 
+/// What tells clients that the stored version has changed; virtual kinds are not stored.
+fn storage_hash(served: &Served) -> Option<String> {
+    use base64::Engine;
+    use sha2::{Digest, Sha256};
+    if !served.allows("get") {
+        return None;
+    }
+    let resource = &served.resource;
+    let (group, version) = match (resource.group.as_str(), &served.custom) {
+        ("events.k8s.io", None) => ("", "v1"),
+        ("autoscaling", None) => ("autoscaling", "v2"),
+        (group, None) => (group, served.version.as_str()),
+        (group, Some(custom)) => (group, custom.storage_version.as_str()),
+    };
+    let digest = Sha256::digest(format!("{group}/{version}/{}", resource.kind));
+    Some(base64::engine::general_purpose::STANDARD.encode(&digest[..8]))
+}
+
 fn resources(kinds: &Kinds, group: &str, version: &str) -> Result<Value, ApiError> {
     let served: Vec<&std::sync::Arc<Served>> =
         kinds.all().iter().filter(|s| s.resource.group == group && s.version == version).collect();
@@ -130,6 +148,9 @@ fn resources(kinds: &Kinds, group: &str, version: &str) -> Result<Value, ApiErro
         }
         if !resource.categories.is_empty() {
             entry["categories"] = resource.categories.clone().into();
+        }
+        if let Some(hash) = storage_hash(served) {
+            entry["storageVersionHash"] = hash.into();
         }
         list.push(entry);
         for part in &served.subresources {

@@ -244,6 +244,10 @@ async fn serve(
     stop: &CancellationToken,
     warnings: &mut Vec<String>,
 ) -> Result<Reply, ApiError> {
+    if asked.request.path == "/sluice/clock" {
+        let bytes = if *asked.method == Method::POST { read_body(core, body).await? } else { Bytes::new() };
+        return turn_clock(core, asked.method, &bytes);
+    }
     if !asked.request.is_resource {
         return path(core, asked);
     }
@@ -278,6 +282,19 @@ async fn beside(
         (reply, told)
     };
     tokio::task::spawn_blocking(work).await.map_err(ApiError::internal)
+}
+
+/// Tells the time that workloads see, or turns it: `{"advance": "1h30m"}`.
+fn turn_clock(core: &Core, method: &Method, bytes: &Bytes) -> Result<Reply, ApiError> {
+    if *method == Method::POST {
+        let body: Value = serde_json::from_slice(bytes).unwrap_or_default();
+        let by = body["advance"].as_str().and_then(crate::simulate::parse_duration);
+        let by = by.ok_or_else(|| ApiError::bad_request("expected {\"advance\": \"DURATION\"}, as in 1h30m"))?;
+        core.clock.advance(by);
+    } else if *method != Method::GET {
+        return Err(ApiError::method_not_allowed());
+    }
+    Ok(Reply::json(200, &json!({"time": crate::clock::text(core.clock.now())})))
 }
 
 /// What is no resource.

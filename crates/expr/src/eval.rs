@@ -1,5 +1,7 @@
 //! Evaluation: walks the tree with a budget of steps and bytes.
 
+use std::sync::Arc;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
@@ -24,6 +26,11 @@ pub(crate) struct Eval<'a> {
 impl<'a> Eval<'a> {
     pub(crate) fn new(variables: &'a [(&'a str, &'a Value)], limits: &'a Limits) -> Self {
         Self { variables, locals: Vec::new(), limits, steps: 0, memory: 0 }
+    }
+
+    /// Adds a variable that is an optional.
+    pub(crate) fn declare(&mut self, name: &'a str, value: Option<&'a Value>) {
+        self.locals.push((name, Val::Optional(value.map(|value| Arc::new(Val::from(value))))));
     }
 
     /// Pays for work.

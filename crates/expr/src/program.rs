@@ -65,7 +65,23 @@ impl Program {
     /// # Errors
     /// As [`Program::eval`], and when the result is no bool.
     pub fn eval_bool(&self, variables: &[(&str, &Value)]) -> Result<bool, EvalError> {
-        match Eval::new(variables, &self.limits).node(&self.root)? {
+        self.eval_bool_with(variables, &[])
+    }
+
+    /// [`Program::eval_bool`] with further variables that are optionals, with a value or without.
+    ///
+    /// # Errors
+    /// As [`Program::eval_bool`].
+    pub fn eval_bool_with(
+        &self,
+        variables: &[(&str, &Value)],
+        optional: &[(&str, Option<&Value>)],
+    ) -> Result<bool, EvalError> {
+        let mut eval = Eval::new(variables, &self.limits);
+        for (name, value) in optional {
+            eval.declare(name, *value);
+        }
+        match eval.node(&self.root)? {
             Val::Bool(value) => Ok(value),
             other => Err(EvalError::NotBool(other.type_name())),
         }

@@ -35,6 +35,8 @@ pub struct Custom {
     pub deprecated: Option<String>,
     /// The version's `openAPIV3Schema`, as written.
     pub schema: Arc<Value>,
+    /// The version that is marked as stored.
+    pub storage_version: String,
 }
 
 /// Where a custom resource keeps what its `scale` shows.
@@ -150,7 +152,10 @@ fn served_by(core: &Core, definition: &Value) -> Vec<Served> {
         group: group.clone(),
     });
     let mut out = Vec::new();
-    for version in spec["versions"].as_array().into_iter().flatten() {
+    let versions = spec["versions"].as_array().map(Vec::as_slice).unwrap_or_default();
+    let storage_version =
+        versions.iter().find(|it| it["storage"] == true).map(|it| text(&it["name"])).unwrap_or_default();
+    for version in versions {
         if version["served"] != true {
             continue;
         }
@@ -193,6 +198,7 @@ fn served_by(core: &Core, definition: &Value) -> Vec<Served> {
             rules: rules::Rules::default(),
             deprecated,
             schema: Arc::new(written),
+            storage_version: storage_version.clone(),
         };
         out.push(Served {
             resource: resource.clone(),

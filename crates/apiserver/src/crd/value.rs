@@ -396,14 +396,20 @@ impl Runner {
             // Definitions with such rules are refused; one that was stored before stays harmless.
             Err(error) => return tracing::debug!(%error, rule = rule.rule, "rule does not compile"),
         };
-        if compiled.transition && old.is_none() {
+        if compiled.transition && old.is_none() && !rule.optional_old_self {
             return;
         }
         let mut variables = vec![("self", value)];
-        if let Some(old) = old {
-            variables.push(("oldSelf", old));
-        }
-        match program.eval_bool(&variables) {
+        let optional = [("oldSelf", old)];
+        let optional = match old {
+            _ if rule.optional_old_self => &optional[..],
+            Some(old) => {
+                variables.push(("oldSelf", old));
+                &[]
+            }
+            None => &[],
+        };
+        match program.eval_bool_with(&variables, optional) {
             Ok(true) => {}
             Ok(false) => {
                 let message = message(compiled, &variables);

@@ -1,5 +1,7 @@
 //! `managedFields`: who owns which field, kept on every write.
 
+use std::sync::Arc;
+
 use serde_json::Value;
 use sluice_ssa::{Request, apply as merge_applied, reset_paths, update as record_update};
 
@@ -8,7 +10,6 @@ use crate::error::{ApiError, Cause, Details};
 use crate::kinds::Served;
 
 use super::meta;
-use super::prepare::now;
 use super::update::Target;
 
 fn request<'a>(served: &'a Served, subresource: &'a str, context: &'a Context, now: &'a str) -> Request<'a> {
@@ -24,7 +25,7 @@ fn request<'a>(served: &'a Served, subresource: &'a str, context: &'a Context, n
 
 /// Records the creator of a new object.
 pub(super) fn created(served: &Served, object: &mut Value, context: &Context) {
-    let now = now();
+    let now = crate::clock::now_text();
     let request = request(served, "", context, &now);
     let mut new = object.take();
     // The status that a creator sends is not stored, so nobody owns it.
@@ -66,9 +67,36 @@ fn drop_zeros(value: &mut Value, empty: &Value) {
     }
 }
 
+/// Records what a controller of the simulator changed: status under `status`, replicas under `scale`, the rest under
+/// the object itself.
+pub(crate) fn by_controller(served: &Arc<Served>, old: &Value, new: &Value, manager: &str) -> Value {
+    let context = Context::internal(manager);
+    let target = |subresource| Target { served, namespace: "", name: "", subresource };
+    let mut recorded = new.clone();
+    match old.get("status") {
+        Some(status) => recorded["status"] = status.clone(),
+        None => {
+            recorded.as_object_mut().map(|map| map.remove("status"));
+        }
+    }
+    if recorded != *old {
+        let scaled = recorded["spec"].get("replicas") != old["spec"].get("replicas");
+        updated(target(if scaled { "scale" } else { "" }), old, &mut recorded, &context);
+    }
+    if let Some(status) = new.get("status")
+        && old.get("status") != Some(status)
+    {
+        let before = recorded.clone();
+        recorded["status"] = status.clone();
+        updated(target("status"), &before, &mut recorded, &context);
+    }
+    settle_times(old, &mut recorded);
+    recorded
+}
+
 /// Records who changed what.
 pub(super) fn updated(target: Target<'_>, old: &Value, new: &mut Value, context: &Context) {
-    let now = now();
+    let now = crate::clock::now_text();
     let mut request = request(target.served, target.subresource, context, &now);
     // What the endpoint does not write has been put back already.
     request.reset = &[];
@@ -140,7 +168,7 @@ pub(super) fn apply(
     applied: &Value,
     context: &Context,
 ) -> Result<Value, ApiError> {
-    let now = now();
+    let now = crate::clock::now_text();
     let request = request(target.served, target.subresource, context, &now);
     match merge_applied(live, applied, &request) {
         Ok(done) => Ok(done.object),

@@ -8,7 +8,7 @@ pub mod body;
 mod create;
 mod delete;
 pub mod go_json;
-mod manage;
+pub(crate) mod manage;
 pub mod meta;
 mod patch;
 mod prepare;

@@ -40,6 +40,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::core::Core;
 pub use scenario::{Scenario, ScenarioError};
+pub use script::parse_duration;
 use world::{Id, Kind, World};
 
 /// How the simulated cluster behaves where no annotation says otherwise.

@@ -350,3 +350,25 @@ async fn a_scenario_tells_workloads_without_annotations() {
     }));
     cluster.wait("apps", "deployments", "d", |d| d["status"]["readyReplicas"] == 4).await;
 }
+
+#[tokio::test]
+async fn managed_fields_tell_what_controllers_wrote() {
+    let cluster = cluster(true).await;
+    cluster.create(deployment(1, json!({})));
+    let got = cluster.wait("apps", "deployments", "d", done).await;
+    let entries = |object: &Value| {
+        let list = object["metadata"]["managedFields"].as_array().cloned().unwrap_or_default();
+        let by: Vec<_> = list.iter().filter(|it| it["manager"] == "kube-controller-manager").cloned().collect();
+        by
+    };
+    let status = entries(&got).into_iter().find(|it| it["subresource"] == "status").expect("the status is owned");
+    assert!(status["fieldsV1"]["f:status"]["f:readyReplicas"].is_object(), "{status}");
+    cluster.create(json!({
+        "apiVersion": "autoscaling/v2", "kind": "HorizontalPodAutoscaler",
+        "metadata": {"name": "h", "annotations": {"simulate.sluice.dev/utilization": "160"}},
+        "spec": {"maxReplicas": 2, "scaleTargetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": "d"}},
+    }));
+    let got = cluster.wait("apps", "deployments", "d", |d| d["status"]["readyReplicas"] == 2).await;
+    let scale = entries(&got).into_iter().find(|it| it["subresource"] == "scale").expect("the scale is owned");
+    assert_eq!(scale["fieldsV1"], json!({"f:spec": {"f:replicas": {}}}));
+}

@@ -56,6 +56,21 @@ const KINDS: [(Kind, &str, &str, &str, &str); 15] = [
     (Kind::Slice, "discovery.k8s.io", "v1", "EndpointSlice", "endpointslices"),
 ];
 
+/// Kinds that users write: what the simulator changes in them is recorded in `managedFields`. Nobody applies to what it
+/// makes itself.
+const USERS: [Kind; 10] = [
+    Kind::Claim,
+    Kind::StatefulSet,
+    Kind::DaemonSet,
+    Kind::Job,
+    Kind::CronJob,
+    Kind::Deployment,
+    Kind::Service,
+    Kind::Ingress,
+    Kind::Budget,
+    Kind::Autoscaler,
+];
+
 /// Events that are kept; the oldest go first, as they do after an hour in a real cluster.
 const MOST_EVENTS: usize = 5_000;
 
@@ -518,7 +533,19 @@ impl World {
 
     /// Replaces an object, if it still has the version.
     pub fn put(&mut self, kind: Kind, object: &Value, version: u64) -> Option<Arc<Object>> {
-        self.core.store.replace(self.slot(kind), Draft::new(object), version).ok()
+        let slot = self.slot(kind);
+        if !USERS.contains(&kind) {
+            return self.core.store.replace(slot, Draft::new(object), version).ok();
+        }
+        let key = key(meta::text(object, "namespace"), meta::text(object, "name"));
+        let current = self.core.store.get(slot, &key).filter(|current| current.version() == version)?;
+        let old = self.value(kind, &current);
+        if old == *object {
+            return Some(current);
+        }
+        let manager = if kind == Kind::Ingress { "ingress-controller" } else { "kube-controller-manager" };
+        let recorded = rest::manage::by_controller(self.served(kind), &old, object, manager);
+        self.core.store.replace(slot, Draft::new(&recorded), version).ok()
     }
 
     /// Removes an object at once, or asks for it when finalizers hold it.

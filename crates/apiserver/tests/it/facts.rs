@@ -259,3 +259,55 @@ async fn options_of_a_deletion_may_come_in_protobuf() {
     assert_eq!(answer.status().as_u16(), 200, "{}", answer.text().await.unwrap());
     assert_eq!(client.get(&format!("{CONFIG_MAPS}/a")).await.0, 404);
 }
+
+#[tokio::test]
+async fn discovery_tells_what_is_stored() {
+    let client = Client::new().await;
+    let hash = async |path: &str, plural: &str| {
+        let (_, list) = client.get(path).await;
+        let found = list["resources"].as_array().unwrap().iter().find(|it| it["name"] == plural).unwrap().clone();
+        found["storageVersionHash"].as_str().unwrap_or_default().to_owned()
+    };
+    assert_eq!(hash("/api/v1", "pods").await, "xPOwRZ+Yhw8=");
+    assert_eq!(hash("/api/v1", "pods/status").await, "");
+    assert_eq!(hash("/apis/autoscaling/v1", "horizontalpodautoscalers").await, "qwQve8ut294=");
+}
+
+#[tokio::test]
+async fn the_clock_of_workloads_is_told_and_turned() {
+    let clock = sluice_apiserver::Clock::stopped("2030-01-01T00:00:00Z".parse().unwrap());
+    let client = Client::with(Config { clock, simulate: false, ..Config::default() }).await;
+    assert_eq!(client.get("/sluice/clock").await, (200, json!({"time": "2030-01-01T00:00:00Z"})));
+    let turned = client.post("/sluice/clock", &json!({"advance": "1h30m"})).await;
+    assert_eq!(turned, (200, json!({"time": "2030-01-01T01:30:00Z"})));
+    assert_eq!(client.post("/sluice/clock", &json!({"advance": "soon"})).await.0, 400);
+    let (_, made) = client.post(CONFIG_MAPS, &config_map("m", "1")).await;
+    assert_eq!(made["metadata"]["creationTimestamp"], "2030-01-01T01:30:00Z");
+    let stranger = client.http.post(format!("{}/sluice/clock", client.server.url())).send().await.unwrap();
+    assert_eq!(stranger.status().as_u16(), 403);
+}
+
+#[tokio::test]
+async fn a_rule_with_an_optional_old_self_runs_on_creation_too() {
+    let client = Client::new().await;
+    let rule = json!({"rule": "oldSelf.hasValue() ? self >= oldSelf.value() : self == 1", "optionalOldSelf": true});
+    let count = json!({"type": "integer", "x-kubernetes-validations": [rule]});
+    let schema = json!({"type": "object", "properties": {"spec": {"type": "object", "properties": {"count": count}}}});
+    let definition = json!({
+        "apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition", "metadata": {"name": "cs.e.x"},
+        "spec": {"group": "e.x", "scope": "Namespaced", "names": {"plural": "cs", "kind": "C"}, "versions": [
+            {"name": "v1", "served": true, "storage": true, "schema": {"openAPIV3Schema": schema}},
+        ]},
+    });
+    let (code, answer) = client.post("/apis/apiextensions.k8s.io/v1/customresourcedefinitions", &definition).await;
+    assert_eq!(code, 201, "{answer}");
+    let path = "/apis/e.x/v1/namespaces/default/cs";
+    let object = |name: &str, count: i64| json!({"apiVersion": "e.x/v1", "kind": "C", "metadata": {"name": name}, "spec": {"count": count}});
+    assert_eq!(client.post(path, &object("a", 2)).await.0, 422);
+    assert_eq!(client.post(path, &object("a", 1)).await.0, 201);
+    let patch = async |count: i64| {
+        let patch = json!({"spec": {"count": count}});
+        client.send(Method::PATCH, &format!("{path}/a"), "application/merge-patch+json", &patch).await.0
+    };
+    assert_eq!((patch(3).await, patch(2).await), (200, 422));
+}

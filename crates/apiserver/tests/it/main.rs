@@ -7,6 +7,7 @@ mod exchanges;
 mod facts;
 mod faults;
 mod flux_crds;
+mod sockets;
 mod ssa;
 mod tools;
 mod webhooks;
