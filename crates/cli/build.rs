@@ -20,6 +20,12 @@ fn main() -> io::Result<()> {
         }
         code.push_str("];\n");
     }
+    // The command runs for milliseconds, and a tenth of them would go into moving tables to a random place. The
+    // controllers, which stay and are reached by others, are position independent.
+    let target = |part: &str| env::var(format!("CARGO_CFG_TARGET_{part}")).unwrap_or_default();
+    if target("OS") == "linux" && target("ENV") == "gnu" {
+        println!("cargo::rustc-link-arg-bins=-no-pie");
+    }
     let out = PathBuf::from(env::var("OUT_DIR").map_err(io::Error::other)?);
     fs::write(out.join("embedded.rs"), code)
 }

@@ -69,6 +69,9 @@ pub enum Command {
 pub fn main() -> ExitCode {
     let arguments: Vec<OsString> = std::env::args_os().collect();
     let failure = failure_code(&arguments);
+    if let Some(args) = kustomize::parse_alone(&arguments) {
+        return finish(kustomize::run(args), failure);
+    }
     let cli = match Cli::try_parse_from(&arguments) {
         Ok(cli) => cli,
         Err(error) => {
@@ -77,7 +80,11 @@ pub fn main() -> ExitCode {
             return if error.use_stderr() { failure } else { ExitCode::SUCCESS };
         }
     };
-    match run(cli) {
+    finish(run(cli), failure)
+}
+
+fn finish(outcome: anyhow::Result<ExitCode>, failure: ExitCode) -> ExitCode {
+    match outcome {
         Ok(code) => code,
         Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {

@@ -1,21 +1,16 @@
 //! `sluice kustomize build`: what kustomize prints, byte for byte; and the commands beside it.
 
+mod build;
 mod edit;
 mod explain;
 mod fields;
+mod source;
 
-use std::fs;
-use std::io::{self, Write as _};
-use std::path::{Path, PathBuf};
+use std::ffi::OsString;
 use std::process::ExitCode;
 
-use anyhow::{Context as _, bail};
-use clap::{Args, Subcommand, ValueEnum};
-use sluice_kustomize::{Build, Disk, LoadRestrictor, Options, Remote, Reorder, RepoSpec};
-use sluice_object::GroupVersionKind;
-use sluice_remote::{Config, Fetcher};
-
-use crate::{escape, output};
+use build::BuildArgs;
+use clap::{Args, Parser, Subcommand};
 
 /// Build, edit and explain kustomizations, without a kustomize binary
 #[derive(Args)]
@@ -31,169 +26,43 @@ enum KustomizeCommand {
     Explain(explain::ExplainArgs),
 }
 
-const EXAMPLES: &str = "\
-Examples:
-  # An overlay to standard output
-  sluice kustomize build overlays/production
-
-  # One file per object
-  mkdir out && sluice kustomize build overlays/production -o out
-
-  # A folder of a repository, at a tag
-  sluice kustomize build 'https://github.com/org/repo//overlays/production?ref=v1.2.0'
-
-The output is that of kustomize 5.8.1, byte for byte. Bases that are URLs are fetched over https, without credentials and
-within limits; `--no-remote-bases` refuses them. No program is started: a Helm chart or an exec plugin is an error.";
-
-/// Print the objects of a kustomization
-#[derive(Args)]
-#[command(after_help = EXAMPLES)]
-struct BuildArgs {
-    /// Folder with a kustomization.yaml, or the address of one in a Git repository
-    #[arg(default_value = ".")]
-    dir: String,
-    /// Write to this file, or a file per object into this folder
-    #[arg(short, long)]
-    output: Option<PathBuf>,
-    /// Which files a kustomization may name: those below its own folder, or any
-    #[arg(long, value_enum, default_value = "LoadRestrictionsRootOnly")]
-    load_restrictor: Restrictor,
-    /// Refuse bases and files that are URLs
-    #[arg(long)]
-    no_remote_bases: bool,
-    /// Order of the objects where the kustomization does not say: by kind, or as read
-    #[arg(long, value_enum)]
-    reorder: Option<Order>,
-    /// Render `helmCharts`; they are an error with and without it, since Helm is not part of this version
-    #[arg(long)]
-    enable_helm: bool,
-    /// Accepted for kustomize's sake
-    #[arg(long, hide_short_help = true)]
-    helm_command: Option<String>,
-    /// Accepted for kustomize's sake
-    #[arg(long, hide_short_help = true)]
-    helm_api_versions: Vec<String>,
-    /// Accepted for kustomize's sake
-    #[arg(long, hide_short_help = true)]
-    helm_kube_version: Option<String>,
-    /// Accepted for kustomize's sake
-    #[arg(long, hide_short_help = true)]
-    helm_debug: bool,
-    /// Accepted for kustomize's sake: containers are never started
-    #[arg(long, hide_short_help = true)]
-    as_current_user: bool,
-    /// Accepted for kustomize's sake: functions are never started
-    #[arg(short, long, hide_short_help = true)]
-    env: Vec<String>,
-    /// Accepted for kustomize's sake: functions are never started
-    #[arg(long, hide_short_help = true)]
-    mount: Vec<String>,
-    /// Accepted for kustomize's sake: functions are never started
-    #[arg(long, hide_short_help = true)]
-    network: bool,
-    /// Accepted for kustomize's sake: functions are never started
-    #[arg(long, hide_short_help = true)]
-    network_name: Option<String>,
-    /// Accepted for kustomize's sake: plugins are never started
-    #[arg(long, hide_short_help = true)]
-    enable_alpha_plugins: bool,
-    /// Accepted for kustomize's sake: plugins are never started
-    #[arg(long, hide_short_help = true)]
-    enable_exec: bool,
-    /// Accepted for kustomize's sake: plugins are never started
-    #[arg(long, hide_short_help = true)]
-    enable_star: bool,
+/// `sluice kustomize …` by itself.
+#[derive(Parser)]
+#[command(name = "sluice")]
+struct Alone {
+    #[command(subcommand)]
+    command: Only,
 }
 
-#[derive(Clone, Copy, ValueEnum)]
-enum Restrictor {
-    #[value(name = "LoadRestrictionsRootOnly")]
-    RootOnly,
-    #[value(name = "LoadRestrictionsNone")]
-    None,
+#[derive(Subcommand)]
+enum Only {
+    Kustomize(KustomizeArgs),
 }
 
-#[derive(Clone, Copy, ValueEnum)]
-enum Order {
-    Legacy,
-    None,
+/// Reads a command line that begins with `kustomize`, and nothing else: to set up all that the other commands may be asked
+/// takes longer than a small build. What it cannot read the whole command line can, or tells what is wrong with.
+pub fn parse_alone(arguments: &[OsString]) -> Option<KustomizeArgs> {
+    if arguments.get(1).is_none_or(|command| command != "kustomize") {
+        return None;
+    }
+    // Without flags there is nothing to read.
+    if let [_, _, build, dir] = arguments
+        && let (true, Some(dir)) = (build == "build", dir.to_str())
+        && !dir.starts_with('-')
+    {
+        return Some(KustomizeArgs { command: KustomizeCommand::Build(BuildArgs::of(dir)) });
+    }
+    Alone::try_parse_from(arguments).ok().map(|Alone { command: Only::Kustomize(args) }| args)
 }
 
 /// Runs the command.
 ///
 /// # Errors
-/// When the kustomization cannot be built or the result cannot be written.
+/// As the command has it.
 pub fn run(args: KustomizeArgs) -> anyhow::Result<ExitCode> {
-    let args = match args.command {
-        KustomizeCommand::Build(args) => args,
-        KustomizeCommand::Edit(args) => return edit::run(args).map(|()| ExitCode::SUCCESS),
-        KustomizeCommand::Explain(args) => return explain::run(&args).map(|()| ExitCode::SUCCESS),
-    };
-    match build(&args) {
-        Ok(build) => {
-            for warning in &build.warnings {
-                let _ = writeln!(io::stderr().lock(), "# {}", escape::lines(warning));
-            }
-            match &args.output {
-                None => output::data(&build.to_yaml()?)?,
-                Some(path) if path.is_dir() => write_files(&build, path)?,
-                Some(path) => fs::write(path, build.to_yaml()?).with_context(|| path.display().to_string())?,
-            }
-            Ok(ExitCode::SUCCESS)
-        }
-        // As kustomize says it, so that scripts find what they look for.
-        Err(error) => {
-            let _ = writeln!(io::stderr().lock(), "Error: {}", escape::lines(&format!("{error:#}")));
-            Ok(ExitCode::FAILURE)
-        }
+    match args.command {
+        KustomizeCommand::Build(args) => build::run(&args),
+        KustomizeCommand::Edit(args) => edit::run(args).map(|()| ExitCode::SUCCESS),
+        KustomizeCommand::Explain(args) => explain::run(&args).map(|()| ExitCode::SUCCESS),
     }
-}
-
-fn build(args: &BuildArgs) -> anyhow::Result<Build> {
-    let bases = Fetcher::new(Config::default(), None).bases();
-    let options = Options {
-        load_restrictor: match args.load_restrictor {
-            Restrictor::RootOnly => LoadRestrictor::RootOnly,
-            Restrictor::None => LoadRestrictor::None,
-        },
-        reorder: match args.reorder {
-            None => Reorder::Unspecified,
-            Some(Order::Legacy) => Reorder::Legacy,
-            Some(Order::None) => Reorder::None,
-        },
-        enable_helm: args.enable_helm,
-        remote: (!args.no_remote_bases).then_some(&bases as &dyn Remote),
-        threads: std::thread::available_parallelism().map_or(1, usize::from),
-        ..Options::default()
-    };
-    let dir = Path::new(&args.dir);
-    if !dir.exists() && RepoSpec::parse(&args.dir).is_ok() {
-        return Ok(sluice_kustomize::build_url(&args.dir, &options)?);
-    }
-    let full = fs::canonicalize(dir).with_context(|| format!("`{}`", args.dir))?;
-    if !full.is_dir() {
-        bail!("`{}` must be a directory", args.dir);
-    }
-    let path = full.to_str().with_context(|| format!("`{}` is not UTF-8", full.display()))?;
-    // Bases may lie anywhere, so the root is the disk's.
-    let disk = Disk::new("/").context("`/`")?;
-    Ok(sluice_kustomize::build(&disk, path.trim_start_matches('/'), &options)?)
-}
-
-/// A file per object, named as kustomize names them; the namespace comes first where there are several.
-fn write_files(build: &Build, folder: &Path) -> anyhow::Result<()> {
-    let mut namespaces: Vec<&str> = build.objects.iter().map(sluice_object::namespace).collect();
-    namespaces.sort_unstable();
-    namespaces.dedup();
-    for object in &build.objects {
-        let gvk = GroupVersionKind::from_object(object)?;
-        let namespace = if namespaces.len() > 1 { sluice_object::namespace(object) } else { "" };
-        let parts = [namespace, &gvk.group, &gvk.version, &gvk.kind, sluice_object::name(object)];
-        let parts: Vec<String> = parts.iter().filter(|it| !it.is_empty()).map(|it| it.to_lowercase()).collect();
-        // A name is not checked by a build: it must not lead out of the folder.
-        let file = folder.join(format!("{}.yaml", parts.join("_")).replace(['/', '\\'], "_"));
-        let text = sluice_yaml::emit(object)?;
-        fs::write(&file, text).with_context(|| file.display().to_string())?;
-    }
-    Ok(())
 }

@@ -45,6 +45,9 @@ pub struct Local {
     /// Files below the folder that are not there for the build, as lines of a .gitignore, with commas between
     #[arg(long, value_delimiter = ',', value_name = "PATTERN")]
     ignore_paths: Vec<String>,
+    /// Refuse bases and files that are URLs
+    #[arg(long)]
+    no_remote_bases: bool,
     /// Accepted for Flux's sake: builds never write into the folder
     #[arg(long, hide = true, num_args = 0..=1, default_missing_value = "true")]
     in_memory_build: Option<bool>,
@@ -135,7 +138,8 @@ impl Local {
         let disk = Disk::new(&root).with_context(|| format!("`{}`", root.display()))?;
         let patterns = Patterns::of_bucket(None, Some(&self.ignore_paths.join("\n")), &IgnoreLimits::default());
         let files = Hidden::new(disk, &inner, patterns.context("--ignore-paths")?);
-        let mut objects = render::kustomization(object, &files, &inner, &Settings { variables, mode })?;
+        let settings = Settings { variables, mode, remote_bases: !self.no_remote_bases };
+        let mut objects = render::kustomization(object, &files, &inner, &settings)?;
         sluice_object::order::sort(&mut objects);
         Ok(objects)
     }

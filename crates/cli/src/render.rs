@@ -4,8 +4,10 @@ use std::collections::BTreeMap;
 
 use anyhow::{Context as _, anyhow, bail};
 use serde_json::{Map, Value};
-use sluice_kustomize::{Files, Options, flux};
+use sluice_kustomize::{Files, Options, Remote, flux};
 use sluice_substitute::Mode;
+
+use crate::bases::Bases;
 
 /// How to build.
 #[derive(Clone, Debug, Default)]
@@ -14,6 +16,8 @@ pub struct Settings {
     pub variables: BTreeMap<String, String>,
     /// What an unset variable is.
     pub mode: Mode,
+    /// Whether bases may be URLs.
+    pub remote_bases: bool,
 }
 
 /// The objects of the Kustomization `object`, built from the folder `path` of `files`, with the labels of their owner.
@@ -24,8 +28,12 @@ pub fn kustomization(object: &Value, files: &dyn Files, path: &str, settings: &S
     let spec = &object["spec"];
     let options = Options::default();
     let prepared = flux_spec(spec)?.apply(files, path, &options.limits)?;
-    let options = Options { kustomization: Some(prepared.kustomization), ..options };
-    let mut objects = sluice_kustomize::build(files, path, &options)?.objects;
+    let bases = Bases::default();
+    let remote = settings.remote_bases.then_some(&bases as &dyn Remote);
+    let options = Options { kustomization: Some(prepared.kustomization), remote, ..options };
+    // On a thread of its own: what fetches bases waits, and must not do so where others are served.
+    let built = std::thread::scope(|scope| scope.spawn(|| sluice_kustomize::build(files, path, &options)).join());
+    let mut objects = built.map_err(|_| anyhow!("the build came to a sudden end"))??.objects;
     if let Some(common) = spec.get("commonMetadata") {
         let map = |field: &str| common.get(field).and_then(Value::as_object).cloned().unwrap_or_default();
         flux::set_common_metadata(&mut objects, &map("labels"), &map("annotations"));

@@ -6,11 +6,10 @@
 use std::io::Write as _;
 use std::process::ExitCode;
 
-use sluice_kustomize::{Build, Disk, LoadRestrictor, Options, Reorder, build};
+use sluice_kustomize::{Build, Disk, LoadRestrictor, Options, Reorder, Threads, build};
 
 fn main() -> ExitCode {
-    let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-    let mut options = Options { threads, ..Options::default() };
+    let mut options = Options { threads: Threads::Cores, ..Options::default() };
     let mut folder = ".".to_owned();
     for argument in std::env::args().skip(1) {
         match argument.as_str() {

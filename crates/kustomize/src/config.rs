@@ -131,34 +131,32 @@ pub(crate) fn gvk(fields: &mut Fields<'_, '_>) -> Gvk {
 
 pub(crate) fn field_spec(fields: &mut Fields<'_, '_>) -> FieldSpec {
     let gvk = gvk(fields);
-    FieldSpec::new(gvk, &fields.string("path"), fields.bool("create"))
+    FieldSpec::new(gvk, fields.string("path"), fields.bool("create"))
 }
 
-fn from_table(table: &str) -> Config {
-    fn any(word: &str) -> String {
-        if word == "*" { String::new() } else { word.to_owned() }
-    }
-    let gvk = |words: &[&str]| Gvk { group: any(words[0]), version: any(words[1]), kind: any(words[2]) };
+fn from_table(table: &'static str) -> Config {
+    let any = |word: &str| if word == "*" { String::new() } else { word.to_owned() };
+    let gvk = |of: [&str; 3]| Gvk { group: any(of[0]), version: any(of[1]), kind: any(of[2]) };
     let mut config = Config::default();
     let mut section = "";
     for line in table.lines().filter(|line| !line.starts_with('#')) {
-        let words: Vec<&str> = line.split(' ').collect();
-        match words[..] {
-            ["=", name] => section = name,
-            ["=", name, ref target @ ..] if target.len() == 3 => {
-                section = name;
-                config.name_reference.push(NameReference { target: gvk(target), fields: Vec::new() });
+        let mut words = line.split(' ');
+        let mut word = || words.next().unwrap_or("");
+        let first = word();
+        if first == "=" {
+            section = word();
+            if section == "nameReference" {
+                let target = gvk([word(), word(), word()]);
+                config.name_reference.push(NameReference { target, fields: Vec::new() });
             }
-            [path, ref rest @ ..] if rest.len() >= 3 => {
-                let spec = FieldSpec::new(gvk(rest), path, rest.len() == 4);
-                if section == "nameReference" {
-                    config.name_reference.last_mut().expect("the table names a target first").fields.push(spec);
-                } else if let Some((_, list)) = config.lists().into_iter().find(|(name, _)| *name == section) {
-                    list.push(spec);
-                }
-            }
-            _ => {}
+            continue;
         }
+        let spec = FieldSpec::new(gvk([word(), word(), word()]), first, word() == "create");
+        let list = match section {
+            "nameReference" => config.name_reference.last_mut().map(|reference| &mut reference.fields),
+            section => config.lists().into_iter().find(|(name, _)| *name == section).map(|(_, list)| list),
+        };
+        list.expect("the table names a section first").push(spec);
     }
     config
 }

@@ -51,7 +51,7 @@ impl Walk<'_> {
                 return Err("the definitions nest too deep, or in a circle".to_owned());
             }
             path.push(field.clone());
-            let spec = |path: &[String]| FieldSpec::new(self.gvk.clone(), &path.join("/"), false);
+            let spec = |path: &[String]| FieldSpec::new(self.gvk.clone(), path.join("/"), false);
             let text = |key: &str| property.get(key).and_then(Value::as_str);
             if text("x-kubernetes-annotation").is_some() {
                 merge_one(&mut self.config.common_annotations, &spec(path))?;

@@ -1,6 +1,7 @@
 //! Field specs: which field of which kinds a transformer changes, and the walk to it.
 
-use std::sync::Arc;
+use std::borrow::Cow;
+use std::sync::OnceLock;
 
 use sluice_yaml::{Map, Value};
 
@@ -8,18 +9,25 @@ use crate::id::{Gvk, api_version, kind, split_api_version};
 use crate::scalar::needs_quotes;
 
 /// A field of the objects that `gvk` selects.
-#[derive(Debug, Clone, Default, PartialEq)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct FieldSpec {
     pub(crate) gvk: Gvk,
     /// As written, `/` between parts.
-    pub(crate) path: String,
+    pub(crate) path: Cow<'static, str>,
     /// Whether missing maps on the way, and the field itself, are made.
     pub(crate) create: bool,
-    steps: Arc<[Step]>,
+    /// The path's parts, once they are needed: most of the built-in fields are of kinds that a build has none of.
+    steps: OnceLock<Box<[Step]>>,
+}
+
+impl PartialEq for FieldSpec {
+    fn eq(&self, other: &Self) -> bool {
+        self.gvk == other.gvk && self.path == other.path && self.create == other.create
+    }
 }
 
 /// One part of a path.
-#[derive(Debug, PartialEq)]
+#[derive(Debug, Clone)]
 struct Step {
     name: String,
     /// Written with `[]`: a list is expected, and nothing is made here.
@@ -35,15 +43,18 @@ pub(crate) enum Create {
 }
 
 impl FieldSpec {
-    pub(crate) fn new(gvk: Gvk, path: &str, create: bool) -> Self {
-        let steps = split(path, '/')
-            .into_iter()
-            .map(|part| match part.strip_suffix("[]") {
+    pub(crate) fn new(gvk: Gvk, path: impl Into<Cow<'static, str>>, create: bool) -> Self {
+        Self { gvk, path: path.into(), create, steps: OnceLock::new() }
+    }
+
+    fn steps(&self) -> &[Step] {
+        self.steps.get_or_init(|| {
+            let step = |part: String| match part.strip_suffix("[]") {
                 Some(name) => Step { name: name.to_owned(), list: true },
                 None => Step { name: part, list: false },
-            })
-            .collect();
-        Self { gvk, path: path.to_owned(), create, steps }
+            };
+            split(&self.path, '/').into_iter().map(step).collect()
+        })
     }
 
     /// Whether the field is one of `object`'s.
@@ -64,7 +75,7 @@ impl FieldSpec {
     pub(crate) fn visit_at(&self, object: &mut Value, create: Create, set: SetterAt<'_>) -> Result<(), String> {
         let create = if self.create { create } else { Create::Nothing };
         let mut at = Vec::new();
-        walk(object, &self.steps, create, &mut at, set)
+        walk(object, self.steps(), create, &mut at, set)
             .map_err(|error| format!("considering field `{}`: {error}", self.path))
     }
 }
@@ -208,6 +219,19 @@ mod tests {
         spec.visit(&mut object, Create::Nothing, &mut |value| set_scalar(value, "x")).unwrap();
         assert_eq!(object, json!({"spec": {"containers": [{"image": "x"}, {"image": "x"}]}}));
         assert_eq!(split(r"metadata/annotations/a.b\/c", '/'), ["metadata", "annotations", "a.b/c"]);
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn a_path_is_cut_into_the_parts_that_it_is_made_of(
+            parts in proptest::collection::vec(r"[^\\]{1,8}", 1..6),
+            any in r"\PC{0,40}",
+        ) {
+            let path: Vec<String> = parts.iter().map(|part| part.replace('/', r"\/")).collect();
+            assert_eq!(split(&path.join("/"), '/'), parts);
+            let spec = FieldSpec::new(Gvk::default(), any, true);
+            let _ = spec.visit(&mut json!({"a": [{}, null, 1]}), Create::Scalar, &mut |value| set_scalar(value, "x"));
+        }
     }
 
     #[test]

@@ -1,8 +1,10 @@
 //! Where a build reads from: a tree in memory, a folder on disk, or the caller's own.
 
+use std::collections::HashMap;
 use std::fs;
-use std::io;
+use std::io::{self, Read as _};
 use std::path::PathBuf;
+use std::sync::{Mutex, PoisonError};
 
 use bytes::Bytes;
 use sluice_tree::path::join;
@@ -94,10 +96,16 @@ impl Files for Tree {
     }
 }
 
-/// A folder on disk; nothing outside of it can be reached, not even by a link.
-#[derive(Debug, Clone)]
+/// Larger files are not read from disk at all, whatever the limits of a build.
+const MOST_BYTES: u64 = 256 << 20;
+
+/// A folder on disk; nothing outside of it can be reached, not even by a link. Links of folders are followed once: it is
+/// for one build, or for some in a row.
+#[derive(Debug)]
 pub struct Disk {
     root: PathBuf,
+    /// Where the folders are that were asked for, links followed.
+    folders: Mutex<HashMap<String, String>>,
 }
 
 impl Disk {
@@ -106,7 +114,7 @@ impl Disk {
     /// # Errors
     /// When there is no such folder.
     pub fn new(root: impl Into<PathBuf>) -> io::Result<Self> {
-        Ok(Self { root: fs::canonicalize(root.into())? })
+        Ok(Self { root: fs::canonicalize(root.into())?, folders: Mutex::default() })
     }
 
     fn full(&self, path: &str) -> PathBuf {
@@ -122,15 +130,36 @@ impl Disk {
     }
 }
 
-impl Files for Disk {
-    fn resolve(&self, path: &str) -> Result<String, FileError> {
-        let clean = join("", path).map_err(|_| FileError::Outside(path.to_owned()))?;
-        let full = fs::canonicalize(self.full(&clean)).map_err(|error| Self::fail(path, &error))?;
+impl Disk {
+    /// Follows all links on the way to `clean`.
+    fn follow(&self, path: &str, clean: &str) -> Result<String, FileError> {
+        let full = fs::canonicalize(self.full(clean)).map_err(|error| Self::fail(path, &error))?;
         let inside = full.strip_prefix(&self.root).map_err(|_| FileError::Outside(path.to_owned()))?;
         let text = inside
             .to_str()
             .ok_or_else(|| FileError::Other { path: path.to_owned(), reason: "the name is not UTF-8".to_owned() })?;
         Ok(text.replace(std::path::MAIN_SEPARATOR, "/"))
+    }
+
+    fn folder(&self, path: &str, clean: &str) -> Result<String, FileError> {
+        let known = self.folders.lock().unwrap_or_else(PoisonError::into_inner).get(clean).cloned();
+        if let Some(known) = known {
+            return Ok(known);
+        }
+        let found = self.follow(path, clean)?;
+        self.folders.lock().unwrap_or_else(PoisonError::into_inner).insert(clean.to_owned(), found.clone());
+        Ok(found)
+    }
+}
+
+impl Files for Disk {
+    fn resolve(&self, path: &str) -> Result<String, FileError> {
+        let clean = join("", path).map_err(|_| FileError::Outside(path.to_owned()))?;
+        let Some((folder, name)) = clean.rsplit_once('/') else { return self.follow(path, &clean) };
+        let folder = self.folder(path, folder)?;
+        let found = if folder.is_empty() { name.to_owned() } else { format!("{folder}/{name}") };
+        let about = fs::symlink_metadata(self.full(&found)).map_err(|error| Self::fail(path, &error))?;
+        if about.is_symlink() { self.follow(path, &clean) } else { Ok(found) }
     }
 
     fn read(&self, path: &str) -> Result<Bytes, FileError> {
@@ -143,7 +172,16 @@ impl Files for Disk {
         if !about.is_file() {
             return Err(FileError::Other { path: path.to_owned(), reason: "not a regular file".to_owned() });
         }
-        fs::read(full).map(Bytes::from).map_err(|error| Self::fail(path, &error))
+        if about.len() > MOST_BYTES {
+            let reason = format!("{} bytes, more than {MOST_BYTES}", about.len());
+            return Err(FileError::Other { path: path.to_owned(), reason });
+        }
+        let read = || {
+            let mut bytes = Vec::with_capacity(usize::try_from(about.len()).unwrap_or(0) + 1);
+            fs::File::open(&full)?.take(MOST_BYTES).read_to_end(&mut bytes)?;
+            Ok(Bytes::from(bytes))
+        };
+        read().map_err(|error| Self::fail(path, &error))
     }
 
     fn list(&self, path: &str) -> Result<Vec<String>, FileError> {

@@ -74,7 +74,7 @@ const MOST_FIELDS: usize = 64;
 /// it is a null, and becomes one here.
 fn flow_nulls(text: &str, value: &mut Value) -> Vec<Vec<String>> {
     let after_colon = |rest: &str| rest.trim_start().starts_with([',', '}', ']']);
-    if !text.contains(['{', '[']) || !text.match_indices(':').any(|(at, _)| after_colon(&text[at + 1..])) {
+    if !text.contains('{') || !text.match_indices(':').any(|(at, _)| after_colon(&text[at + 1..])) {
         return Vec::new();
     }
     let mut nulls = Vec::new();
@@ -90,6 +90,9 @@ fn flow_nulls(text: &str, value: &mut Value) -> Vec<Vec<String>> {
 
 /// Where the document has `key:` and nothing behind it. kustomize's merge tells that from a written null.
 fn empty_nulls(text: &str, value: &Value) -> Vec<Vec<String>> {
+    if !has_null(value) {
+        return Vec::new();
+    }
     let lines: Vec<&str> = text.lines().collect();
     let bare = |line: &str| line.split(" #").next().unwrap_or("").trim_end().ends_with(':');
     let depth = |line: &str| line.len() - line.trim_start().len();
@@ -114,6 +117,15 @@ fn empty_nulls(text: &str, value: &Value) -> Vec<Vec<String>> {
         sluice_yaml::locate(text, 0, &steps).is_some_and(|mark| candidates.contains(&mark.line))
     });
     nulls
+}
+
+fn has_null(value: &Value) -> bool {
+    match value {
+        Value::Null => true,
+        Value::Object(map) => map.values().any(has_null),
+        Value::Array(list) => list.iter().any(has_null),
+        Value::Bool(_) | Value::Number(_) | Value::String(_) => false,
+    }
 }
 
 /// Paths of the fields that are `wanted`.

@@ -62,7 +62,7 @@ pub use sluice_yaml::Value;
 pub use cache::{Cache, Digest};
 pub use errors::{Error, Errors};
 pub use files::{Disk, FileError, Files};
-pub use options::{Limits, LoadRestrictor, Options, Remote, Reorder};
+pub use options::{Limits, LoadRestrictor, Options, Remote, Reorder, Threads};
 pub use reads::{Reads, Seen};
 pub use repo::{RepoSpec, link_local};
 

@@ -124,14 +124,15 @@ impl<'a> Loader<'a> {
             }
             error => refused(error.to_string()),
         })?;
-        if self.files().is_dir(&resolved) {
+        let folder = || {
             self.note(&joined, Seen::Folder);
-            return Err(NoFile::Absent(Error::new(format!(
-                "`{}` is a folder; a file is wanted",
-                self.shown_joined(&joined)
-            ))));
-        }
+            let shown = self.shown_joined(&joined);
+            NoFile::Absent(Error::new(format!("`{shown}` is a folder; a file is wanted")))
+        };
         if self.restrictor == LoadRestrictor::RootOnly && !is_below(&resolved, &self.root) {
+            if self.files().is_dir(&resolved) {
+                return Err(folder());
+            }
             return Err(refused(format!(
                 "security; file `{}` is not in or below `{}`; move it there, make it a base, or build with \
                  `--load-restrictor=LoadRestrictionsNone`",
@@ -139,7 +140,12 @@ impl<'a> Loader<'a> {
                 self.shown("")
             )));
         }
-        let bytes = self.files().read(&resolved).map_err(|error| refused(error.to_string()))?;
+        let bytes = self.files().read(&resolved).map_err(|error| match error {
+            FileError::IsDirectory(_) => folder(),
+            // The root of a tree is no entry of it.
+            FileError::NotFound(_) if self.files().is_dir(&resolved) => folder(),
+            error => refused(error.to_string()),
+        })?;
         self.session.count_load(&joined, bytes.len()).map_err(refused)?;
         let digest = digest(&bytes);
         self.note(&joined, Seen::File(digest));

@@ -13,6 +13,7 @@ use crate::errors::Error;
 use crate::id::kind;
 use crate::layout;
 use crate::loader::{File, NoFile};
+use crate::options::Threads;
 use crate::session::Session;
 
 /// What parsing a file gave.
@@ -67,14 +68,15 @@ pub(crate) fn parse_ahead(session: &Session<'_>, files: &[Result<File, NoFile>])
     let shared = session.options.cache.as_ref();
     let new =
         |file: &File| !known.contains_key(&file.digest) && shared.is_none_or(|cache| cache.get(&file.digest).is_none());
-    let threads = session.options.threads.min(MOST_THREADS);
-    let mut todo: Vec<(usize, &File)> = Vec::new();
-    if threads > 1 {
-        let mut seen = HashSet::new();
-        let found = files.iter().enumerate().filter_map(|(index, file)| file.as_ref().ok().map(|file| (index, file)));
-        todo = found.filter(|(_, file)| new(file) && seen.insert(file.digest)).collect();
+    let bytes = files.iter().flatten().map(|file| file.bytes.len()).sum::<usize>();
+    if session.options.threads == Threads::Own || bytes < WORTH_WHILE {
+        return HashMap::new();
     }
-    if todo.iter().map(|(_, file)| file.bytes.len()).sum::<usize>() < WORTH_WHILE {
+    let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get).min(MOST_THREADS);
+    let mut seen = HashSet::new();
+    let found = files.iter().enumerate().filter_map(|(index, file)| file.as_ref().ok().map(|file| (index, file)));
+    let todo: Vec<(usize, &File)> = found.filter(|(_, file)| new(file) && seen.insert(file.digest)).collect();
+    if threads == 1 || todo.iter().map(|(_, file)| file.bytes.len()).sum::<usize>() < WORTH_WHILE {
         return HashMap::new();
     }
     let (limits, next) = (&session.options.limits.yaml, AtomicUsize::new(0));

@@ -30,6 +30,16 @@ pub enum Reorder {
     None,
 }
 
+/// Who reads the YAML of a build.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Threads {
+    /// The caller's thread alone.
+    #[default]
+    Own,
+    /// A thread a core, once there is enough to read: for a program that does one build.
+    Cores,
+}
+
 /// Caps on what one build may use; each error names the cap.
 #[derive(Debug, Clone)]
 pub struct Limits {
@@ -96,9 +106,8 @@ pub struct Options<'a> {
     pub cache: Option<Arc<Cache>>,
     /// Asked between steps; `true` ends the build with an error.
     pub cancelled: Option<&'a (dyn Fn() -> bool + Sync)>,
-    /// Threads that may read YAML at once: none and one mean the caller's own. For a program that does one build; where
-    /// many builds run side by side they use the cores already.
-    pub threads: usize,
+    /// Who reads YAML. Where many builds run side by side they use the cores already.
+    pub threads: Threads,
     /// Caps.
     pub limits: Limits,
     /// What to build instead of the kustomization file of the built folder, as [`crate::flux::Spec::apply`] makes it.

@@ -24,7 +24,12 @@ pub(crate) struct Session<'a> {
     version_set: Cell<bool>,
     /// Whether the built-in schema was needed before a kustomization brought its own, which then adds to it.
     builtin_used: Cell<bool>,
+    /// Kinds of objects that were read, each once.
+    kinds: RefCell<Vec<(String, String)>>,
 }
+
+/// More kinds than any cluster has; what comes after them is not noted.
+const MOST_KINDS: usize = 1000;
 
 impl<'a> Session<'a> {
     pub(crate) fn new(options: &'a Options<'a>) -> Self {
@@ -38,6 +43,7 @@ impl<'a> Session<'a> {
             schema: RefCell::new(None),
             version_set: Cell::new(false),
             builtin_used: Cell::new(false),
+            kinds: RefCell::default(),
         }
     }
 
@@ -109,7 +115,7 @@ impl<'a> Session<'a> {
                 let text = std::str::from_utf8(&bytes).map_err(|_| "the schema is not UTF-8".to_owned())?;
                 let value: Value =
                     sluice_yaml::parse(text, sluice_yaml::Dialect::V2).map_err(|error| error.to_string())?;
-                let base = if self.builtin_used.get() { Schema::clone(&Schema::builtin()) } else { Schema::default() };
+                let base = if self.has_read_builtin() { Schema::clone(&Schema::builtin()) } else { Schema::default() };
                 *self.schema.borrow_mut() = Some(Arc::new(Schema::from_openapi(&value, base)?));
                 Ok(())
             }
@@ -122,12 +128,23 @@ impl<'a> Session<'a> {
         }
     }
 
-    /// Notes that an object of this kind was read.
+    /// Notes that an object of this kind was read. kustomize knows the scope of built-in kinds without the schema, and
+    /// reads it for any other; whether it did matters only where a kustomization brings its own.
     pub(crate) fn note_kind(&self, api_version: &str, kind: &str) {
-        // kustomize knows the scope of built-in kinds without the schema, and reads it for any other.
-        if !self.builtin_used.get() && self.schema.borrow().is_none() && !Schema::builtin().knows(api_version, kind) {
-            self.builtin_used.set(true);
+        if self.builtin_used.get() || self.schema.borrow().is_some() {
+            return;
         }
+        let mut kinds = self.kinds.borrow_mut();
+        let noted = |(version, of): &(String, String)| version == api_version && of == kind;
+        if !kinds.last().is_some_and(noted) && kinds.len() < MOST_KINDS && !kinds.iter().any(noted) {
+            kinds.push((api_version.to_owned(), kind.to_owned()));
+        }
+    }
+
+    /// Whether kustomize would have read the built-in schema by now.
+    fn has_read_builtin(&self) -> bool {
+        let builtin = Schema::builtin();
+        self.builtin_used.get() || self.kinds.borrow().iter().any(|(version, kind)| !builtin.knows(version, kind))
     }
 
     pub(crate) fn schema(&self) -> Arc<Schema> {

@@ -2,9 +2,9 @@
 
 use sluice_yaml::{Dialect, Value, locate};
 
-use crate::fieldpath::{OnField, Shape, look_up, visit};
+use crate::fieldpath::{OnField, Shape, visit};
 use crate::hash::{json_number, json_string};
-use crate::scalar::{node_text, plain, text};
+use crate::scalar::node_text;
 
 /// The text with the fields at `path` changed; `None` when it is no map or list, or has no such field.
 pub(crate) fn edit(source: &str, path: &[String], create: Option<Shape>, set: OnField<'_>) -> Option<String> {
@@ -23,48 +23,15 @@ pub(crate) fn edit(source: &str, path: &[String], create: Option<Shape>, set: On
         write_json(&value, pretty.then_some(0), &mut out);
         return Some(out);
     }
-    // A scalar is exchanged where it stands, so that the order of keys, comments and layout stay.
-    let reads = |text: &str| sluice_yaml::parse(text, Dialect::V3).is_ok_and(|now| now == value);
-    let spliced = splice(source, path, &before, &value).filter(|new| reads(new));
-    Some(match spliced {
-        Some(new) => Some(unindent(&new)).filter(|text| reads(text)).unwrap_or(new).trim().to_owned(),
+    // As it is written, but for what changes.
+    // Where an anchor's text changes, its aliases do as well.
+    let shares = source.contains('&') && source.contains('*');
+    let reads = |text: &str| sluice_yaml::parse(text, Dialect::V3).is_ok_and(|now| shares || now == value);
+    let rewritten = sluice_yaml::rewrite(source, &before, &value).filter(|new| reads(new));
+    Some(match rewritten {
+        Some(new) => new.trim().to_owned(),
         None => sluice_yaml::emit(&value).ok()?.trim().to_owned(),
     })
-}
-
-/// Exchanges the one scalar at `path` in the text.
-fn splice(source: &str, path: &[String], before: &Value, after: &Value) -> Option<String> {
-    let steps = concrete(before, path)?;
-    let steps: Vec<&str> = steps.iter().map(String::as_str).collect();
-    let owned: Vec<String> = steps.iter().map(|&step| step.to_owned()).collect();
-    let new = text(look_up(after, &owned).ok()??)?.into_owned();
-    let old = look_up(before, &owned).ok()??;
-    text(old)?;
-    let at = value_start(source, &steps)?;
-    let rest = &source[at..];
-    let (length, replacement) = match rest.as_bytes().first()? {
-        b'"' => {
-            let mut escaped = false;
-            let end = rest[1..].find(|c| {
-                let end = c == '"' && !escaped;
-                escaped = c == '\\' && !escaped;
-                end
-            })?;
-            (end + 2, json_string(&new))
-        }
-        b'\'' => {
-            let end = rest[1..].find('\'')?;
-            (end + 2, format!("'{}'", new.replace('\'', "''")))
-        }
-        b'|' | b'>' | b'&' | b'*' | b'!' => return None,
-        _ => {
-            let length = plain_length(rest, &node_text(old))?;
-            let is_text = matches!(old, Value::String(_));
-            let quoted = is_text && !matches!(plain(&new), Value::String(_));
-            (length, if quoted { json_string(&new) } else { new })
-        }
-    };
-    Some(format!("{}{replacement}{}", &source[..at], &source[at + length..]))
 }
 
 /// How long the plain scalar is that a text begins with. In a flow it ends sooner than the line; the text it is known
@@ -169,39 +136,6 @@ fn after_key(text: &str, key: &str) -> Option<usize> {
     let rest = bare.strip_prefix(key)?.trim_start_matches(['"', '\'']).trim_start_matches(' ').strip_prefix(':')?;
     let value = rest.trim_start_matches(' ');
     (!value.starts_with('\n') && !value.is_empty()).then(|| text.len() - value.len())
-}
-
-/// The text as kustomize's printer has it: a list in a map is not indented.
-fn unindent(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    // The map entries that are open: their column as written, and what lists below them moved by.
-    let mut shifts: Vec<(usize, usize)> = Vec::new();
-    for line in text.split_inclusive('\n') {
-        let content = line.trim_start_matches(' ');
-        let column = line.len() - content.len();
-        if content.trim().is_empty() {
-            out.push_str(line);
-            continue;
-        }
-        while shifts.last().is_some_and(|(at, _)| column < *at) {
-            shifts.pop();
-        }
-        let shift = shifts.last().map_or(0, |(_, shift)| *shift);
-        if content.starts_with("- ") && shifts.last().is_none_or(|(at, _)| *at < column) {
-            // Deeper than the entry it belongs to: that entry's column is the nearest smaller one.
-            let parent = out.lines().rev().find(|line| !line.trim().is_empty()).map_or(0, |line| {
-                let inner = line.trim_start_matches([' ']);
-                let dashes = inner.len() - inner.trim_start_matches(['-', ' ']).len();
-                line.len() - inner.len() + dashes
-            });
-            let wanted = parent;
-            let new = (column - shift).saturating_sub(wanted);
-            shifts.push((column, shift + new));
-        }
-        let shift = shifts.last().map_or(0, |(_, shift)| *shift);
-        out.push_str(&line[shift.min(column)..]);
-    }
-    out
 }
 
 /// The path with conditions turned into indices; `None` with wildcards.

@@ -22,7 +22,7 @@ fn is_written_folded(text: &str) -> bool {
 }
 
 /// The lines as the writer puts them, without indentation.
-fn written(text: &str) -> String {
+pub(crate) fn written(text: &str) -> String {
     let starts_blank = text.trim_start_matches('\n').starts_with(is_blank);
     let mut lines = String::with_capacity(text.len() + 16);
     let (mut after_break, mut is_indented) = (true, true);

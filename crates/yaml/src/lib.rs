@@ -25,6 +25,7 @@ mod folded;
 mod limits;
 mod locate;
 mod number;
+mod rewrite;
 mod scalar;
 mod tabs;
 mod timestamp;
@@ -36,6 +37,7 @@ pub use emit::{emit, emit_all, emit_pretty, emit_sorted};
 pub use error::{EmitError, Error, Mark};
 pub use limits::Limits;
 pub use locate::locate;
+pub use rewrite::rewrite;
 
 /// Which of Go's two readings of YAML applies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -43,6 +43,9 @@ pub struct PreviewArgs {
     /// Build only Kustomizations of this name; may be repeated
     #[arg(short, long)]
     kustomization: Vec<String>,
+    /// Refuse bases and files that are URLs
+    #[arg(long)]
+    no_remote_bases: bool,
     /// Form of the answer
     #[arg(short, long, value_enum, default_value = "text")]
     output: Form,
@@ -60,7 +63,7 @@ enum Form {
 /// # Errors
 /// When a revision does not exist; problems of builds are part of the answer.
 pub fn run(args: &PreviewArgs) -> anyhow::Result<ExitCode> {
-    let (old, new) = revisions::open(&args.directory, &args.revisions, args.worktree)?;
+    let (old, new) = revisions::open(&args.directory, &args.revisions, args.worktree, !args.no_remote_bases)?;
     let mut plan = plan::of(&old, &new)?;
     if !args.kustomization.is_empty() {
         plan.parts.retain(|part| args.kustomization.iter().any(|name| part.is_called(name)));

@@ -136,7 +136,8 @@ fn built(target: Option<&Value>, state: &State, part: &mut Part) -> Option<Vec<V
     if from {
         part.notes.push("variables from substituteFrom are not known here and left empty".to_owned());
     }
-    let settings = Settings { mode: if from { Mode::Lenient } else { Mode::Strict }, ..Settings::default() };
+    let mode = if from { Mode::Lenient } else { Mode::Strict };
+    let settings = Settings { mode, remote_bases: state.remote_bases, ..Settings::default() };
     let files = state.files.as_ref();
     let built = render::folder(target).and_then(|path| render::kustomization(target, files, &path, &settings));
     match built {

@@ -12,13 +12,15 @@ pub struct State {
     pub label: String,
     /// Its files.
     pub files: Box<dyn Files>,
+    /// Whether bases may be URLs.
+    pub remote_bases: bool,
 }
 
 /// Opens what `OLD..NEW` means in the repository around a folder.
 ///
 /// # Errors
 /// When there is no repository or no such revision.
-pub fn open(folder: &Path, revisions: &str, worktree: bool) -> anyhow::Result<(State, State)> {
+pub fn open(folder: &Path, revisions: &str, worktree: bool, remote_bases: bool) -> anyhow::Result<(State, State)> {
     let (old, new) = split(revisions)?;
     let root = crate::repository::root_of(folder)?;
     let root = root.with_context(|| format!("`{}` is in no Git repository; name one with -C", folder.display()))?;
@@ -27,9 +29,13 @@ pub fn open(folder: &Path, revisions: &str, worktree: bool) -> anyhow::Result<(S
     let new = match new {
         Some(_) if worktree => bail!("`{revisions}` names two revisions; leave one out, or --worktree"),
         Some(new) => commit(&repository, new)?,
-        None => State { label: "work tree".to_owned(), files: Box::new(Disk::new(&root).context("work tree")?) },
+        None => State {
+            label: "work tree".to_owned(),
+            files: Box::new(Disk::new(&root).context("work tree")?),
+            remote_bases,
+        },
     };
-    Ok((old, new))
+    Ok((State { remote_bases, ..old }, State { remote_bases, ..new }))
 }
 
 fn or_head(revision: &str) -> &str {
@@ -53,7 +59,7 @@ fn commit(repository: &LocalRepository, revision: &str) -> anyhow::Result<State>
         repository.tree(revision, &Limits::default()).with_context(|| format!("revision `{revision}`"))?;
     let id = commit.id.to_string();
     let label = if id.starts_with(revision) { id[..8].to_owned() } else { format!("{revision} ({})", &id[..8]) };
-    Ok(State { label, files: Box::new(tree) })
+    Ok(State { label, files: Box::new(tree), remote_bases: false })
 }
 
 #[cfg(test)]

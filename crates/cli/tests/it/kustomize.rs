@@ -2,6 +2,7 @@
 
 use std::fs;
 
+use crate::preview::git;
 use crate::{sluice, write};
 
 #[test]
@@ -52,5 +53,34 @@ fn what_cannot_be_built_is_an_error_on_standard_error() {
         let run = sluice(folder.path(), arguments);
         assert_eq!((run.code, run.stdout.as_str()), (1, ""), "{arguments:?}");
         assert!(run.stderr.starts_with("Error: "), "{arguments:?}: {}", run.stderr);
+    }
+}
+
+#[test]
+fn a_build_reads_archives_and_revisions() {
+    let config =
+        |value: &str| format!("apiVersion: v1\nkind: ConfigMap\nmetadata: {{name: c}}\ndata: {{a: {value}}}\n");
+    let folder = tempfile::tempdir().unwrap();
+    write(folder.path(), "app/kustomization.yaml", "resources: [c.yaml]\n");
+    write(folder.path(), "app/c.yaml", &config("old"));
+    git(folder.path(), &["init", "-q"]);
+    git(folder.path(), &["add", "-A"]);
+    git(folder.path(), &["commit", "-qm", "one"]);
+    let tree = sluice_tree::disk::read(folder.path(), &sluice_tree::Limits::default()).unwrap();
+    let packed = fs::File::create(folder.path().join("old.tar.gz")).unwrap();
+    sluice_tree::archive::write_tar_gz(&tree, packed).unwrap();
+    write(folder.path(), "app/c.yaml", &config("new"));
+    for (dir, want) in [("app", "new"), ("git:HEAD:app", "old"), ("git:HEAD:/app/", "old"), ("old.tar.gz//app", "old")]
+    {
+        let run = sluice(folder.path(), &["kustomize", "build", dir]);
+        assert_eq!((run.code, run.stderr.as_str()), (0, ""), "{dir}");
+        assert!(run.stdout.contains(&format!("a: {want}\n")), "{dir}: {}", run.stdout);
+    }
+    for (dir, want) in
+        [("git:nope:app", "nope"), ("git:HEAD:nope", "`nope` not found"), ("old.tar.gz//nope", "`nope` not found")]
+    {
+        let run = sluice(folder.path(), &["kustomize", "build", dir]);
+        assert_eq!((run.code, run.stdout.as_str()), (1, ""), "{dir}");
+        assert!(run.stderr.contains(want), "{dir}: {}", run.stderr);
     }
 }

@@ -10,7 +10,7 @@ spec: {interval: 1m, url: https://git.example.com/repo, ref: {branch: main}}\n--
 apiVersion: kustomize.toolkit.fluxcd.io/v1\nkind: Kustomization\nmetadata: {name: app, namespace: flux-system}\n\
 spec: {interval: 1m, path: ./app, prune: true, sourceRef: {kind: GitRepository, name: repo}}\n";
 
-fn git(folder: &Path, arguments: &[&str]) {
+pub fn git(folder: &Path, arguments: &[&str]) {
     let output = Command::new("git")
         .args(["-c", "init.defaultBranch=main", "-c", "user.name=t", "-c", "user.email=t@localhost"])
         .args(arguments)

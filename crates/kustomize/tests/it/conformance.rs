@@ -7,8 +7,8 @@ use sluice_kustomize::{Build, Disk, Errors, LoadRestrictor, Options, Reorder, Va
 use sluice_yaml::{Dialect, Limits, parse_all};
 
 /// Cases that pass, and those among them with the same bytes. Both may only rise.
-const PASS: usize = 1107;
-const SAME_BYTES: usize = 1107;
+const PASS: usize = 1108;
+const SAME_BYTES: usize = 1108;
 
 #[test]
 fn conformance() {

@@ -3,6 +3,7 @@
 mod order;
 mod style;
 mod writer;
+pub(crate) mod written;
 
 use serde_json::{Map, Number, Value};
 

@@ -59,6 +59,28 @@ pub(super) fn choose(text: &str, is_key: bool) -> Result<Style, char> {
     })
 }
 
+/// How a text may be written.
+pub(super) struct Allowed {
+    pub(super) plain: bool,
+    pub(super) flow_plain: bool,
+    pub(super) single: bool,
+    pub(super) block: bool,
+}
+
+/// What `text` allows, whatever it would be read as; `None` where YAML cannot carry it at all.
+pub(super) fn allowed(text: &str) -> Option<Allowed> {
+    if text.is_empty() {
+        return Some(Allowed { plain: true, flow_plain: false, single: true, block: true });
+    }
+    let found = analyse(text).ok()?;
+    let single = !found.break_space && !found.space_break && !found.special;
+    let outer = found.leading_space || found.leading_break || found.trailing_space || found.trailing_break;
+    let plain = single && !outer && !found.breaks && !found.indicators;
+    let in_brackets = text.contains([',', '[', ']', '{', '}', '?', ':']);
+    let block = !found.trailing_space && !found.space_break && !found.special;
+    Some(Allowed { plain, flow_plain: plain && !in_brackets, single, block })
+}
+
 /// Whether unquoted text would be read back as a string, by the dialect that knows more words.
 fn reads_as_text(text: &str) -> bool {
     match text.as_bytes()[0] {
