@@ -91,11 +91,7 @@ impl Repository {
         let answer = match answer {
             Some(answer) => answer,
             None => {
-                let mut url = realm;
-                let mut query = url.query_pairs_mut();
-                query.extend_pairs(wanted.service.map(|it| ("service", it)));
-                query.extend_pairs(scopes.iter().map(|it| ("scope", it)));
-                drop(query);
+                let url = with_query(realm, wanted, scopes);
                 self.exchange(Request { authorization: self.basic()?, ..Request::get(url) }).await?
             }
         };
@@ -134,6 +130,14 @@ impl Repository {
             None => Ok(url),
         }
     }
+}
+
+fn with_query(mut url: Url, wanted: &Wanted<'_>, scopes: &[String]) -> Url {
+    let mut query = url.query_pairs_mut();
+    query.extend_pairs(wanted.service.map(|it| ("service", it)));
+    query.extend_pairs(scopes.iter().map(|it| ("scope", it)));
+    drop(query);
+    url
 }
 
 /// Whether a host is written as an address that is not routed in the internet.

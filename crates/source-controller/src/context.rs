@@ -1,16 +1,19 @@
 //! What all passes share.
 
-use std::collections::{HashMap, HashSet};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
-use sluice_api::source::GitRepository;
+use sluice_api::source::{GitRepository, HelmChart, HelmRepository, OciRepository};
 use sluice_artifact::Storage;
-use sluice_git::{Access, Client, Config, SshAlgorithms};
-use sluice_runtime::{Cache, Key, MetadataIndex, Queue, Runtime};
+use sluice_git::SshAlgorithms;
+use sluice_http::Clients;
+use sluice_runtime::Runtime;
 use tokio::sync::Semaphore;
 
+use crate::helm_repository::Indexes;
 use crate::options::Options;
+use crate::source::Known;
+use crate::source::secrets::Secrets;
 
 /// What all passes share; clones share it too.
 pub type Context = Arc<Shared>;
@@ -22,66 +25,63 @@ pub struct Shared {
     /// This controller's flags.
     pub options: Options,
     /// All GitRepositories.
-    pub repositories: Cache<GitRepository>,
-    /// Who is to be looked at.
-    pub queue: Queue,
+    pub git_repositories: Known<GitRepository>,
+    /// All OCIRepositories.
+    pub oci_repositories: Known<OciRepository>,
+    /// All HelmRepositories.
+    pub helm_repositories: Known<HelmRepository>,
+    /// All HelmCharts.
+    pub helm_charts: Known<HelmChart>,
     /// The folder of artifacts.
     pub storage: Storage,
-    /// Talks to remotes.
-    pub git: Client,
-    /// The versions of all Secrets: one that has not changed is not read again.
-    pub secrets: MetadataIndex<()>,
+    /// Talks to Git remotes.
+    pub git: sluice_git::Client,
+    /// Talks to registries.
+    pub oci: sluice_oci::Client,
+    /// Talks to chart repositories.
+    pub http: Clients,
+    /// What is known of the indexes of chart repositories.
+    pub indexes: Indexes,
+    /// The Secrets that sources name.
+    pub secrets: Secrets,
     /// A permit for each pass that makes an artifact.
     pub working: Arc<Semaphore>,
-    /// What is remembered of each repository.
-    pub memo: Mutex<HashMap<Key, Memo>>,
 }
 
-/// What is remembered of a repository between passes.
-#[derive(Default)]
-pub struct Memo {
-    /// The Secrets it names, and their versions when they were read, and what they said.
-    pub access: Option<(Vec<(Key, String)>, Access)>,
-    /// The repositories it includes.
-    pub includes: HashSet<Key>,
-    /// The digest that the file in storage was found to have.
-    pub verified: Option<String>,
+/// All kinds' objects.
+pub struct Kinds {
+    /// All GitRepositories.
+    pub git: Known<GitRepository>,
+    /// All OCIRepositories.
+    pub oci: Known<OciRepository>,
+    /// All HelmRepositories.
+    pub helm: Known<HelmRepository>,
+    /// All HelmCharts.
+    pub charts: Known<HelmChart>,
 }
 
 impl Shared {
     /// The context of a controller.
     #[must_use]
-    pub fn new(
-        runtime: &Runtime,
-        options: Options,
-        storage: Storage,
-        repositories: Cache<GitRepository>,
-        queue: Queue,
-    ) -> Context {
+    pub fn new(runtime: &Runtime, options: Options, storage: Storage, kinds: Kinds) -> Context {
         let ssh =
             SshAlgorithms { key_exchange: options.ssh_kex_algos.clone(), host_key: options.ssh_hostkey_algos.clone() };
+        let user_agent = concat!("sluice/", env!("CARGO_PKG_VERSION"));
         Arc::new(Shared {
-            git: Client::new(Config { ssh, ..Config::default() }),
-            secrets: MetadataIndex::new(runtime.client(), runtime.stopping()),
+            git: sluice_git::Client::new(sluice_git::Config { ssh, ..sluice_git::Config::default() }),
+            oci: sluice_oci::Client::default(),
+            http: Clients::new(user_agent, sluice_http::Limits::default()),
+            indexes: Indexes::default(),
+            secrets: Secrets::new(runtime.client(), runtime.stopping()),
             working: Arc::new(Semaphore::new(options.concurrent.max(1))),
-            memo: Mutex::default(),
             runtime: runtime.clone(),
             options,
+            git_repositories: kinds.git,
+            oci_repositories: kinds.oci,
+            helm_repositories: kinds.helm,
+            helm_charts: kinds.charts,
             storage,
-            repositories,
-            queue,
         })
-    }
-
-    /// What is remembered of a repository.
-    pub fn memo<T>(&self, key: &Key, with: impl FnOnce(&mut Memo) -> T) -> T {
-        with(self.memo.lock().unwrap_or_else(PoisonError::into_inner).entry(key.clone()).or_default())
-    }
-
-    /// The repositories for which `found` holds.
-    pub fn those(&self, found: impl Fn(&Memo) -> bool) -> Vec<Key> {
-        let memo = self.memo.lock().unwrap_or_else(PoisonError::into_inner);
-        memo.iter().filter(|(_, memo)| found(memo)).map(|(key, _)| key.clone()).collect()
     }
 
     /// An interval, moved a little.

@@ -1,13 +1,17 @@
-//! Turns Git repositories into artifacts.
+//! Turns Git repositories, OCI artifacts and Helm charts into artifacts.
 //!
-//! In: GitRepositories. Out: archives in a storage folder, served over HTTP, and their addresses in the status. Meets
+//! In: GitRepositories, OCIRepositories, HelmRepositories and HelmCharts. Out: archives in a storage folder, served over HTTP, and their addresses in the status. Meets
 //! the other controllers in the API and by those addresses alone. Behaviour: spec/flux/source.md.
 //!
 //! Invariant: what a status advertises is complete on disk, synced, and has the digest that the status says.
 
 mod context;
 mod git_repository;
+mod helm_chart;
+mod helm_repository;
+mod oci_repository;
 mod options;
+mod source;
 
 use std::sync::Arc;
 
@@ -16,7 +20,12 @@ use sluice_artifact::{ServerOptions, Storage, serve};
 use sluice_runtime::{Controller, Runtime};
 use tokio::net::TcpListener;
 
+use crate::context::Kinds;
 use crate::git_repository::GitRepositoryReconciler;
+use crate::helm_chart::HelmChartReconciler;
+use crate::helm_repository::HelmRepositoryReconciler;
+use crate::oci_repository::OciRepositoryReconciler;
+use crate::source::Known;
 pub use options::{GATES, Options};
 
 /// The controller's name: of its field manager, its lease and its events.
@@ -40,10 +49,24 @@ pub async fn run(runtime: Runtime, options: Options) -> anyhow::Result<()> {
     let stop = runtime.stopping();
     let serving = serve(listener, options.storage_path.clone(), ServerOptions::default(), stop.cancelled_owned());
     let serving = tokio::spawn(serving);
-    let controller = Controller::<GitRepositoryReconciler>::new(&runtime, PASSES);
-    let context = context::Shared::new(&runtime, options, storage, controller.cache(), controller.queue());
-    let wake = tokio::spawn(git_repository::wake_on_secrets(context.clone()));
-    controller.run(Arc::new(GitRepositoryReconciler(context))).await;
+    let git = Controller::<GitRepositoryReconciler>::new(&runtime, PASSES);
+    let oci = Controller::<OciRepositoryReconciler>::new(&runtime, PASSES);
+    let helm = Controller::<HelmRepositoryReconciler>::new(&runtime, PASSES);
+    let charts = Controller::<HelmChartReconciler>::new(&runtime, PASSES);
+    let kinds = Kinds {
+        git: Known::new(git.cache(), git.queue()),
+        oci: Known::new(oci.cache(), oci.queue()),
+        helm: Known::new(helm.cache(), helm.queue()),
+        charts: Known::new(charts.cache(), charts.queue()),
+    };
+    let context = context::Shared::new(&runtime, options, storage, kinds);
+    let wake = tokio::spawn(source::secrets::wake(context.clone()));
+    tokio::join!(
+        git.run(Arc::new(GitRepositoryReconciler(context.clone()))),
+        oci.run(Arc::new(OciRepositoryReconciler(context.clone()))),
+        helm.run(Arc::new(HelmRepositoryReconciler(context.clone()))),
+        charts.run(Arc::new(HelmChartReconciler(context.clone()))),
+    );
     wake.abort();
     serving.await.context("artifact server")?.context("artifact server")
 }

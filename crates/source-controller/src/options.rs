@@ -37,22 +37,22 @@ pub struct Options {
     /// The wait for an included repository that is not there yet; its arrival wakes a pass sooner
     #[arg(long, default_value = "30s")]
     pub requeue_dependency: GoDuration,
-    /// Accepted for Flux's sake; Helm sources are not in this version
+    /// Bytes of the index of a Helm repository
     #[arg(long, default_value_t = 52_428_800)]
     pub helm_index_max_size: u64,
-    /// Accepted for Flux's sake; Helm sources are not in this version
+    /// Bytes of a packed chart
     #[arg(long, default_value_t = 10_485_760)]
     pub helm_chart_max_size: u64,
-    /// Accepted for Flux's sake; Helm sources are not in this version
+    /// Bytes of one file of a chart
     #[arg(long, default_value_t = 5_242_880)]
     pub helm_chart_file_max_size: u64,
-    /// Accepted for Flux's sake; Helm sources are not in this version
+    /// Accepted for Flux's sake: an index is read within bounds and kept by its digest
     #[arg(long, default_value_t = 0)]
     pub helm_cache_max_size: u64,
-    /// Accepted for Flux's sake; Helm sources are not in this version
+    /// Accepted for Flux's sake: an index is read within bounds and kept by its digest
     #[arg(long, default_value = "15m")]
     pub helm_cache_ttl: GoDuration,
-    /// Accepted for Flux's sake; Helm sources are not in this version
+    /// Accepted for Flux's sake: an index is read within bounds and kept by its digest
     #[arg(long, default_value = "1m")]
     pub helm_cache_purge_interval: GoDuration,
     /// Key exchange algorithms for SSH, by preference; empty takes the safe ones
@@ -96,5 +96,23 @@ impl Options {
             return format!("{hostname}:{}", bound.port());
         }
         bound.to_string()
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use clap::Parser;
+
+    use super::Options;
+
+    #[derive(Parser)]
+    struct Line {
+        #[command(flatten)]
+        options: Options,
+    }
+
+    /// The defaults.
+    pub(crate) fn options() -> Options {
+        Line::parse_from(["source-controller"]).options
     }
 }

@@ -1,48 +1,28 @@
 //! From Secrets to credentials (spec/flux/source.md §2 "Secret keys").
 
-use std::collections::BTreeMap;
-
-use k8s_openapi::api::core::v1::Secret;
-use kube::Api;
-use kube::api::ApiResource;
 use sluice_api::source::{GitProvider, GitRepository};
-use sluice_git::{Access, ClientCertificate, Credentials, PlainHttp, Proxy, Tls};
-use sluice_runtime::{GroupKind, Key};
+use sluice_git::{Access, Credentials, PlainHttp, Tls};
 
-use super::failure::{Aspect, Failure};
 use crate::context::Context;
+use crate::source;
+use crate::source::failure::{Aspect, Failure};
+use crate::source::secrets::{self, Data};
 
-/// Who we are to the remote of a repository; Secrets are read when they have changed.
+/// Who we are to the remote of a repository.
 pub async fn of(object: &GitRepository, ctx: &Context) -> Result<Access, Failure> {
     check_provider(object)?;
-    let namespace = object.metadata.namespace.as_deref().unwrap_or_default();
-    let named = [object.spec.secret_ref.as_ref(), object.spec.proxy_secret_ref.as_ref()];
-    let secrets: Vec<Key> = named.iter().flatten().map(|it| Key::new(namespace, &it.name)).collect();
-    if secrets.is_empty() {
-        ctx.memo(&Key::of(object), |memo| memo.access = None);
-        return Ok(Access { plain_http: PlainHttp::WithCredentials, ..Access::default() });
-    }
-    let versions = versions(&secrets, ctx).await;
-    if let Some(versions) = &versions {
-        let known = ctx.memo(&Key::of(object), |memo| memo.access.clone());
-        if let Some((known, access)) = known
-            && known == *versions
-        {
-            return Ok(access);
-        }
-    }
+    let namespace = source::namespace(object);
     let mut access = Access { plain_http: PlainHttp::WithCredentials, ..Access::default() };
     if let Some(reference) = &object.spec.secret_ref {
-        let data = read(namespace, &reference.name, "spec.secretRef", ctx).await?;
+        let data = secrets::read(object, &namespace, &reference.name, "spec.secretRef", ctx).await?;
         (access.credentials, access.tls) = credentials(&data, &object.spec.url, &reference.name)?;
     }
     if let Some(reference) = &object.spec.proxy_secret_ref {
-        let data = read(namespace, &reference.name, "spec.proxySecretRef", ctx).await?;
-        access.proxy = Some(proxy(&data, &reference.name)?);
+        let field = "spec.proxySecretRef";
+        let data = secrets::read(object, &namespace, &reference.name, field, ctx).await?;
+        let proxy = secrets::proxy(&data).map_err(|why| secrets::refused(field, &reference.name, why))?;
+        access.proxy = Some(proxy);
     }
-    // Whoever cannot list Secrets reads them each time, and has no use for a memory.
-    let known = versions.unwrap_or_else(|| secrets.into_iter().map(|key| (key, String::new())).collect());
-    ctx.memo(&Key::of(object), |memo| memo.access = Some((known, access.clone())));
     Ok(access)
 }
 
@@ -56,37 +36,9 @@ fn check_provider(object: &GitRepository) -> Result<(), Failure> {
     }
 }
 
-/// The versions of Secrets as watched; `None` when they cannot be watched.
-async fn versions(secrets: &[Key], ctx: &Context) -> Option<Vec<(Key, String)>> {
-    let resource = ApiResource::erase::<Secret>(&());
-    ctx.secrets.watch(&resource).await.ok()?;
-    let kind = GroupKind::of(&resource);
-    let version = |key: &Key| ctx.secrets.get(&kind, key).map(|it| (key.clone(), it.resource_version.to_string()));
-    secrets.iter().map(version).collect()
-}
-
-type Data = BTreeMap<String, String>;
-
-async fn read(namespace: &str, name: &str, field: &str, ctx: &Context) -> Result<Data, Failure> {
-    let failed = |why: String| {
-        let message = format!("{field}: Secret '{namespace}/{name}': {why}");
-        Failure::retry(Aspect::Fetch, "AuthenticationFailed", message)
-    };
-    let api: Api<Secret> = Api::namespaced(ctx.runtime.client(), namespace);
-    let secret = api.get_opt(name).await.map_err(|error| failed(error.to_string()))?;
-    let data = secret.ok_or_else(|| failed("not found; create it".to_owned()))?.data.unwrap_or_default();
-    let text = |(key, value): (String, k8s_openapi::ByteString)| match String::from_utf8(value.0) {
-        Ok(value) => Ok((key, value)),
-        Err(_) => Err(failed(format!("key `{key}` is no text"))),
-    };
-    data.into_iter().map(text).collect()
-}
-
 /// What a Secret's keys say; pure.
 fn credentials(data: &Data, url: &str, secret: &str) -> Result<(Credentials, Tls), Failure> {
-    let failed = |why: &str| {
-        Failure::retry(Aspect::Fetch, "AuthenticationFailed", format!("spec.secretRef: Secret '{secret}': {why}"))
-    };
+    let failed = |why: &str| secrets::refused("spec.secretRef", secret, why);
     let get = |key: &str| data.get(key).filter(|it| !it.is_empty());
     if url.starts_with("ssh://") {
         let (Some(identity), Some(known_hosts)) = (get("identity"), get("known_hosts")) else {
@@ -114,30 +66,7 @@ fn credentials(data: &Data, url: &str, secret: &str) -> Result<(Credentials, Tls
         (None, None, Some(_)) => return Err(failed("has a `password` but no `username`; both are needed")),
         (None, None, None) => Credentials::Anonymous,
     };
-    let client = match (get("tls.crt"), get("tls.key")) {
-        (Some(certificate), Some(key)) => {
-            Some(ClientCertificate { certificate: certificate.clone(), key: key.as_str().into() })
-        }
-        (None, None) => None,
-        _ => return Err(failed("`tls.crt` and `tls.key` go together; one of them is missing")),
-    };
-    let ca = get("ca.crt").or_else(|| get("caFile")).cloned();
-    Ok((credentials, Tls { ca, client }))
-}
-
-fn proxy(data: &Data, secret: &str) -> Result<Proxy, Failure> {
-    let failed = |why: &str| {
-        Failure::retry(Aspect::Fetch, "AuthenticationFailed", format!("spec.proxySecretRef: Secret '{secret}': {why}"))
-    };
-    let address = data.get("address").filter(|it| !it.is_empty()).ok_or_else(|| failed("has no key `address`"))?;
-    if address.len() > 2048 {
-        return Err(failed("`address` is longer than 2048 characters"));
-    }
-    Ok(Proxy {
-        address: address.trim().to_owned(),
-        username: data.get("username").cloned(),
-        password: data.get("password").map(|it| it.as_str().into()),
-    })
+    Ok((credentials, secrets::tls(data).map_err(failed)?))
 }
 
 #[cfg(test)]

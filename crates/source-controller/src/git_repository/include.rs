@@ -8,8 +8,8 @@ use sluice_artifact::{Digest, Location, Storage};
 use sluice_runtime::Key;
 use sluice_tree::{Limits, Tree, TreeBuilder};
 
-use super::failure::{Aspect, Failure, Remedy};
 use crate::context::Context;
+use crate::source::failure::{Aspect, Failure, Remedy};
 
 /// The artifacts of the included repositories, in the order of the includes.
 pub fn artifacts(object: &GitRepository, ctx: &Context) -> Result<Vec<Artifact>, Failure> {
@@ -22,7 +22,7 @@ pub fn artifacts(object: &GitRepository, ctx: &Context) -> Result<Vec<Artifact>,
     }
     let find = |include: &GitRepositoryInclude| {
         let key = Key::new(namespace, &include.repository.name);
-        let found = ctx.repositories.get(&key).ok_or_else(|| {
+        let found = ctx.git_repositories.cache.get(&key).ok_or_else(|| {
             unavailable("NotFound", format!("could not get resource for include '{}': not found", key.name))
         })?;
         found
@@ -49,7 +49,7 @@ fn cycle(object: &GitRepository, ctx: &Context) -> Option<String> {
         if !seen.insert(last.clone()) {
             continue;
         }
-        let Some(next) = ctx.repositories.get(&Key::new(namespace, last)) else { continue };
+        let Some(next) = ctx.git_repositories.cache.get(&Key::new(namespace, last)) else { continue };
         ways.extend(names(&next).into_iter().map(|name| way.iter().cloned().chain([name]).collect()));
     }
     None

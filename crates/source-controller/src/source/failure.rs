@@ -11,6 +11,8 @@ pub enum Aspect {
     Storage,
     /// An included repository.
     Include,
+    /// What is made of what was fetched.
+    Build,
     /// The signature.
     Verification,
 }
@@ -76,5 +78,15 @@ impl From<sluice_git::Error> for Failure {
                 Failure::retry(Aspect::Fetch, "GitOperationFailed", message)
             }
         }
+    }
+}
+
+impl From<sluice_oci::Error> for Failure {
+    fn from(error: sluice_oci::Error) -> Self {
+        // As Flux: a refusal by the registry is a failed pull; what cannot even be sent is a failed sign-in.
+        if error.kind == sluice_oci::ErrorKind::Access {
+            return Failure::retry(Aspect::Fetch, "AuthenticationFailed", error.to_string());
+        }
+        Failure::retry(Aspect::Fetch, "OCIArtifactPullFailed", error.to_string())
     }
 }
