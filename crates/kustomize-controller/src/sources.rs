@@ -34,8 +34,8 @@ pub struct NewArtifact {
     pub kind: SourceKind,
     /// Which one.
     pub key: Key,
-    /// The revision of the artifact; empty when it has none any more.
-    pub revision: String,
+    /// The artifact; none when it has none any more.
+    pub artifact: Option<Artifact>,
 }
 
 /// All sources.
@@ -111,12 +111,11 @@ impl Sources {
         let stop = self.runtime.stopping();
         tokio::spawn(async move {
             let changed = |before: Option<&Arc<K>>, now: Option<&Arc<K>>| {
-                let revision = |object: Option<&Arc<K>>| {
-                    object.and_then(|it| it.artifact()).map(|it| it.revision.clone()).unwrap_or_default()
-                };
+                let artifact = |object: Option<&Arc<K>>| object.and_then(|it| it.artifact().cloned());
+                let content = |artifact: Option<Artifact>| artifact.map(|it| (it.revision, it.digest));
                 let Some(any) = now.or(before) else { return };
-                if before.is_none() || revision(before) != revision(now) {
-                    let new = NewArtifact { kind: kind.clone(), key: Key::of(any.as_ref()), revision: revision(now) };
+                if before.is_none() || content(artifact(before)) != content(artifact(now)) {
+                    let new = NewArtifact { kind: kind.clone(), key: Key::of(any.as_ref()), artifact: artifact(now) };
                     // The receiver lives as long as the controller.
                     let _ = news.send(new);
                 }

@@ -61,13 +61,16 @@ async fn sleep_until(when: Option<Instant>) {
 /// A source has a new artifact, or none any more (spec/flux/kustomize.md §9 "Source revision watch").
 fn on_artifact(ctx: &Context, new: &NewArtifact) {
     for key in ctx.references.to(&Reference::Source(new.kind.clone(), new.key.clone())) {
-        let seen = ctx.kustomizations.get(&key).is_some_and(|it| {
-            it.status.last_attempted_revision == new.revision
-                && it.status.conditions().iter().any(|it| it.type_ == "Ready")
+        let revision = new.artifact.as_ref().map(|it| it.revision.as_str()).unwrap_or_default();
+        let attempted = ctx.kustomizations.get(&key).is_some_and(|it| {
+            it.status.last_attempted_revision == revision && it.status.conditions().iter().any(|it| it.type_ == "Ready")
         });
+        // What the source leaves out may have changed under the same revision.
+        let built = ctx.memo(&key, |memo| memo.built.clone());
+        let same = built.is_none_or(|built| new.artifact.as_ref().is_none_or(|artifact| built.is_of(artifact)));
         // While it waits for a dependency the attempt is still to come.
-        if !seen || ctx.waiting().contains(&key) {
-            debug!(kustomization = %key, source = %new.key, revision = %new.revision, "its source has changed");
+        if !(attempted && same) || ctx.waiting().contains(&key) {
+            debug!(kustomization = %key, source = %new.key, revision, "its source has changed");
             ctx.queue.add(key);
         }
     }

@@ -120,6 +120,26 @@ async fn a_dependent_waits_for_its_dependency() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn another_content_under_the_same_revision_is_applied() {
+    let world = World::start().await;
+    world.make_namespace("apps").await;
+    let repository = world.repository("ignores");
+    let config =
+        |name: &str| json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name, "namespace": "apps"}});
+    repository.write("deploy/kept.yaml", &config("kept").to_string());
+    repository.write("deploy/left-out.yaml", &config("left-out").to_string());
+    let revision = repository.commit("Two");
+    world.follow(&repository).await;
+    world.kustomization("c", &repository, "./deploy", json!({})).await;
+    world.applied("c", &revision).await;
+    world.object("to be there", ("ConfigMap", "apps", "left-out"), |_| true).await;
+    let ignore = json!({"spec": {"ignore": "/deploy/left-out.yaml"}});
+    world.api.patch("GitRepository", &world.namespace, repository.name(), ignore).await;
+    world.gone("ConfigMap", "apps", "left-out").await;
+    world.object("to stay", ("ConfigMap", "apps", "kept"), |_| true).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_is_suspended_stays_as_it_is() {
     let world = World::start().await;
     let (repository, first) = example(&world).await;

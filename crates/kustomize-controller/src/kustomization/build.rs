@@ -26,6 +26,8 @@ pub struct Built {
     pub generation: i64,
     /// Of which revision of the source.
     pub revision: String,
+    /// The digest of the artifact: what a source leaves out may change under one revision.
+    pub artifact: String,
     /// The digest of the variables.
     pub variables: [u8; 32],
     /// The versions of referenced Secrets and ConfigMaps as watched, where they are.
@@ -39,9 +41,14 @@ pub struct Built {
 }
 
 impl Built {
-    /// The same build under another revision that has the same files.
-    pub fn of_revision(&self, revision: &str) -> Self {
-        Built { revision: revision.to_owned(), ..self.clone() }
+    /// Whether it was made of this artifact.
+    pub fn is_of(&self, artifact: &Artifact) -> bool {
+        self.revision == artifact.revision && self.artifact == artifact.digest
+    }
+
+    /// The same build of another artifact that has the same files.
+    pub fn of(&self, artifact: &Artifact) -> Self {
+        Built { revision: artifact.revision.clone(), artifact: artifact.digest.clone(), ..self.clone() }
     }
 
     /// Whether the watches tell that no referenced Secret or ConfigMap has changed since.
@@ -114,6 +121,7 @@ pub async fn run(
     let built = Built {
         generation: object.metadata.generation.unwrap_or_default(),
         revision: artifact.revision.clone(),
+        artifact: artifact.digest.clone(),
         variables: digest_of(variables),
         references,
         reads,

@@ -126,7 +126,7 @@ impl<'a> Pass<'a> {
             || !settled
             || !self.ctx.options.watch_managed_objects
             || built.generation != self.generation()
-            || built.revision != artifact.revision
+            || !built.is_of(artifact)
             || !built.references_unchanged(&self.object, self.ctx)
             || !applier.all_as_applied(&built.objects)
         {
@@ -194,11 +194,11 @@ impl<'a> Pass<'a> {
         let same = self.ctx.options.skip_unchanged_builds
             && is_true(&self.status.conditions, "Ready")
             && last.generation == self.generation()
-            && last.revision != artifact.revision
+            && !last.is_of(artifact)
             && last.variables == build::digest_of(variables)
             && last.reads.same_in(tree)
             && applier.all_as_applied(&last.objects);
-        same.then(|| last.of_revision(&artifact.revision))
+        same.then(|| last.of(artifact))
     }
 
     /// Writes the inventory of old ∪ new before the first object is written, so that a kill orphans nothing.
