@@ -55,16 +55,19 @@ pub(crate) fn add(f: &mut Functions) {
     f.add("contains", &[STR, STR], None, |_, a| ok(text(&a[1]).contains(&*text(&a[0]))));
     f.add("hasPrefix", &[STR, STR], None, |_, a| ok(text(&a[1]).starts_with(&*text(&a[0]))));
     f.add("hasSuffix", &[STR, STR], None, |_, a| ok(text(&a[1]).ends_with(&*text(&a[0]))));
-    f.add("quote", &[], Some(ANY), |_, a| {
+    f.add("quote", &[], Some(ANY), |call, a| {
+        call.check_size(size(a))?;
         let quoted: Vec<_> = a.iter().filter(|v| !v.is_nil()).map(|v| quote_value(&strval(v))).collect();
         ok(quoted.join(" "))
     });
-    f.add("squote", &[], Some(ANY), |_, a| {
+    f.add("squote", &[], Some(ANY), |call, a| {
+        call.check_size(size(a))?;
         let quoted: Vec<_> =
             a.iter().filter(|v| !v.is_nil()).map(|v| format!("'{}'", sprint(std::slice::from_ref(v)))).collect();
         ok(quoted.join(" "))
     });
-    f.add("cat", &[], Some(ANY), |_, a| {
+    f.add("cat", &[], Some(ANY), |call, a| {
+        call.check_size(size(a))?;
         let parts: Vec<_> = a.iter().filter(|v| !v.is_nil()).map(|v| sprint(std::slice::from_ref(v))).collect();
         ok(parts.join(" "))
     });
@@ -102,6 +105,11 @@ pub(crate) fn add(f: &mut Functions) {
     f.add("splitn", &[STR, INT, STR], None, |_, a| Ok(numbered(split(&text(&a[0]), &text(&a[2]), int(&a[1])))));
     f.add("ellipsis", &[INT, STR], None, |_, a| abbreviate(0, int(&a[0]), &a[1]));
     f.add("hello", &[], None, |_, _| ok("Hello!"));
+}
+
+/// Bytes of all texts.
+fn size(values: &[Value]) -> usize {
+    values.iter().map(|value| value.bytes().map_or(0, <[u8]>::len)).sum()
 }
 
 fn go_space(c: char) -> bool {

@@ -152,3 +152,116 @@ fn values_texts_cannot_ask_for_too_much() {
     let nested = format!("a{}=1", "[0]".repeat(100_000));
     assert!(strvals::set(&nested, &mut Map::new()).is_err());
 }
+
+#[test]
+fn packages_that_unpack_to_too_much_are_refused() {
+    let limits = Limits { file_bytes: 1 << 10, chart_bytes: 4 << 10, files: 20, ..Limits::default() };
+    let packed = |files: &[(String, usize)]| {
+        let mut builder = TreeBuilder::new(TreeLimits::default());
+        builder.file("c/Chart.yaml", HEAD, false).unwrap();
+        for (path, size) in files {
+            builder.file(path, "#".repeat(*size), false).unwrap();
+        }
+        let mut bytes = Vec::new();
+        sluice_tree::archive::write_tar_gz(&builder.build(), &mut bytes).unwrap();
+        bytes
+    };
+    let many = |count: usize, size: usize| (0..count).map(|at| (format!("c/f{at}"), size)).collect::<Vec<_>>();
+    for (files, why) in [
+        (vec![("c/values.yaml".to_owned(), 1025)], "larger than the maximum file size 1024"),
+        (many(8, 1000), "larger than the maximum size 4096"),
+        (many(30, 1), "limit files"),
+    ] {
+        let error = Chart::from_archive(&packed(&files), &limits).unwrap_err();
+        assert!(error.to_string().contains(why), "{why}: {error}");
+    }
+    assert!(Chart::from_archive(&packed(&many(3, 1000)), &limits).is_ok());
+}
+
+#[test]
+fn functions_that_ask_for_much_are_stopped() {
+    for template in [
+        r#"{{ printf "%1000000000d" 1 }}"#,
+        r#"{{ range until 300 }}{{ genPrivateKey "ed25519" }}{{ end }}"#,
+        r#"{{ $t := "a" }}{{ range until 64 }}{{ $t = regexReplaceAll "a" $t "aaaaaaaaaa" }}{{ end }}"#,
+        r#"{{ $t := "a" }}{{ range until 64 }}{{ $t = cat $t $t }}{{ end }}"#,
+        r#"{{ $t := "a" }}{{ range until 64 }}{{ $t = print $t $t }}{{ end }}"#,
+        r#"{{ $t := """ }}{{ range until 64 }}{{ $t = quote $t $t }}{{ end }}"#,
+        r#"{{ range until 100000 }}{{ range until 100000 }}{{ end }}{{ end }}"#,
+        r#"{{ regexMatch "(((a{100}){10}){100})" "a" | toString | fail }}"#,
+    ] {
+        let mut options = options();
+        options.limits.template.value_size = 1 << 20;
+        options.limits.template.steps = 3_000_000;
+        options.limits.template.expensive_calls = 20;
+        let chart = load(&[("Chart.yaml", HEAD), ("templates/a.yaml", template)]).unwrap();
+        assert!(render(&chart, &Map::new(), &options).is_err(), "{template}");
+    }
+}
+
+#[test]
+fn objects_and_output_are_counted() {
+    let template = "{{ range until 100 }}---\nkind: A\n{{ end }}";
+    let chart = load(&[("Chart.yaml", HEAD), ("templates/a.yaml", template)]).unwrap();
+    let mut options = options();
+    options.limits.objects = 99;
+    let error = render(&chart, &Map::new(), &options).unwrap_err();
+    assert!(error.to_string().contains("limit objects"), "{error}");
+    options.limits.objects = 100;
+    assert_eq!(render(&chart, &Map::new(), &options).unwrap().manifests.len(), 100);
+    options.limits.rendered_bytes = 100;
+    let error = render(&chart, &Map::new(), &options).unwrap_err();
+    assert!(error.to_string().contains("limit rendered_bytes"), "{error}");
+}
+
+#[test]
+fn dependencies_cannot_multiply_without_end() {
+    let twice = format!("{HEAD}dependencies: [{{name: d, version: 1.0.0}}, {{name: d, version: 1.0.0}}]\n");
+    assert!(matches!(load(&[("Chart.yaml", &twice)]), Err(Error::Invalid(_))));
+    let aliases: Vec<String> = (0..50).map(|at| format!("{{name: d, version: 1.0.0, alias: a{at}}}")).collect();
+    let many = format!("{HEAD}dependencies: [{}]\n", aliases.join(", "));
+    let chart =
+        load(&[("Chart.yaml", &many), ("charts/d/Chart.yaml", "apiVersion: v2\nname: d\nversion: 1.0.0\n")]).unwrap();
+    let mut options = options();
+    options.limits.charts = 49;
+    let error = render(&chart, &Map::new(), &options).unwrap_err();
+    assert!(error.to_string().contains("limit charts"), "{error}");
+}
+
+/// Texts made of the pieces that mean something, from a fixed seed.
+fn texts(pieces: &[&str], count: usize) -> impl Iterator<Item = String> {
+    let mut seed = 0x5eed_u64;
+    let mut next = move |below: usize| {
+        seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (seed >> 33) as usize % below
+    };
+    (0..count).map(move |_| (0..next(12)).map(|_| pieces[next(pieces.len())]).collect())
+}
+
+#[test]
+fn no_text_of_values_panics() {
+    const PIECES: [&str; 16] =
+        ["a", ".", "[", "]", "0", "1", "-", "=", ",", "{", "}", "\\", "\"", "null", "65536", "é"];
+    for text in texts(&PIECES, 20_000) {
+        let mut values = Map::new();
+        for set in [strvals::set, strvals::set_string, strvals::set_json, strvals::set_literal] {
+            // Either way is fine; what was set before stays a map.
+            let _ = set(&text, &mut values);
+        }
+        assert!(values.values().all(|value| !value.is_i64() || value.as_i64().is_some()), "{text}");
+    }
+}
+
+#[test]
+fn no_expression_panics() {
+    const PIECES: [&str; 18] =
+        ["a", "(", ")", "[", "]", "*", "+", "?", "{2}", "{", "|", "\\", "^", "-", "(?i)", "[:alpha:]", "\\p{L}", "é"];
+    let chart = load(&[
+        ("Chart.yaml", HEAD),
+        ("templates/a.yaml", "{{ range .Values.all }}{{ regexMatch . \"aé\" }}{{ end }}"),
+    ])
+    .unwrap();
+    let all: Vec<String> = texts(&PIECES, 5_000).collect();
+    let values = json!({ "all": all });
+    let _ = render(&chart, values.as_object().unwrap(), &options());
+}
