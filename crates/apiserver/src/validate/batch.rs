@@ -68,9 +68,13 @@ pub fn cron_job(new: &Value, out: &mut Vec<FieldError>) {
     one_of(it, "concurrencyPolicy", "spec", &["Allow", "Forbid", "Replace"], true, out);
     not_negative(it, "successfulJobsHistoryLimit", "spec", out);
     not_negative(it, "failedJobsHistoryLimit", "spec", out);
-    if let Some(zone) = it.get("timeZone").and_then(Value::as_str)
-        && jiff::tz::TimeZone::get(zone).is_err()
-    {
-        out.push(FieldError::invalid("spec.timeZone", &zone.into(), format!("unknown time zone {zone}")));
+    let Some(zone) = it.get("timeZone").and_then(Value::as_str) else { return };
+    let mut bad = |detail: &str| out.push(FieldError::invalid("spec.timeZone", &zone.into(), detail));
+    if zone.is_empty() {
+        bad("timeZone must be nil or non-empty string");
+    } else if zone.eq_ignore_ascii_case("local") {
+        bad("timeZone must be an explicit time zone as defined in https://www.iana.org/time-zones");
+    } else if jiff::tz::TimeZone::get(zone).is_err() {
+        bad(&format!("unknown time zone {zone}"));
     }
 }

@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use crate::field::FieldError;
+use crate::rest::quantity::Quantity;
 
 use super::parts::{immutable, items, number_or_percent, one_of, text};
 use super::selector;
@@ -18,8 +19,18 @@ pub fn claim(new: &Value, old: Option<&Value>, out: &mut Vec<FieldError>) {
     for mode in modes.iter().filter(|m| !m.as_str().is_some_and(|m| known.contains(&m))) {
         out.push(FieldError::not_supported("spec.accessModes", mode, &known));
     }
-    if spec["resources"]["requests"].get("storage").is_none() {
-        out.push(FieldError::required("spec.resources[storage]", ""));
+    if modes.len() > 1 && modes.iter().any(|mode| mode == "ReadWriteOncePod") {
+        let detail = "may not use ReadWriteOncePod with other access modes";
+        out.push(FieldError::forbidden("spec.accessModes", detail));
+    }
+    match spec["resources"]["requests"].get("storage") {
+        None => out.push(FieldError::required("spec.resources[storage]", "")),
+        Some(amount) => {
+            let none = amount.as_str().and_then(Quantity::parse).is_some_and(|it| it.is_zero() || it.is_negative());
+            if none {
+                out.push(FieldError::invalid("spec.resources[storage]", amount, "must be greater than zero"));
+            }
+        }
     }
     one_of(spec, "volumeMode", "spec", &["Block", "Filesystem"], false, out);
     let Some(old) = old else { return };
@@ -89,6 +100,69 @@ pub fn autoscaler(new: &Value, out: &mut Vec<FieldError>) {
     for field in ["kind", "name"] {
         if text(&spec["scaleTargetRef"], field).is_empty() {
             out.push(FieldError::required(format!("spec.scaleTargetRef.{field}"), ""));
+        }
+    }
+    for (index, metric) in items(spec, "metrics").iter().enumerate() {
+        self::metric(metric, &format!("spec.metrics[{index}]"), out);
+    }
+}
+
+const SOURCES: [(&str, &str); 5] = [
+    ("ContainerResource", "containerResource"),
+    ("External", "external"),
+    ("Object", "object"),
+    ("Pods", "pods"),
+    ("Resource", "resource"),
+];
+
+/// A metric of a HorizontalPodAutoscaler.
+fn metric(metric: &Value, at: &str, out: &mut Vec<FieldError>) {
+    let kind = text(metric, "type");
+    if kind.is_empty() {
+        return out.push(FieldError::required(format!("{at}.type"), "must specify a metric source type"));
+    }
+    let Some((_, field)) = SOURCES.iter().find(|(name, _)| *name == kind) else {
+        let known = SOURCES.map(|(name, _)| name);
+        return out.push(FieldError::not_supported(format!("{at}.type"), &kind.into(), &known));
+    };
+    let at = format!("{at}.{field}");
+    let source = &metric[*field];
+    if !source.is_object() {
+        let detail = "must populate information for the given metric source";
+        return out.push(FieldError::required(at, detail));
+    }
+    if kind != "Resource" {
+        return;
+    }
+    if text(source, "name").is_empty() {
+        out.push(FieldError::required(format!("{at}.name"), "must specify a resource name"));
+    }
+    let target = &source["target"];
+    one_of_target(target, &format!("{at}.target"), out);
+    let (share, amount) = (target["averageUtilization"].as_i64(), target.get("averageValue"));
+    let at = format!("{at}.target.averageUtilization");
+    match (share, amount.is_some_and(|it| !it.is_null())) {
+        (None, false) => {
+            out.push(FieldError::required(at, "must set either a target raw value or a target utilization"));
+        }
+        (Some(_), true) => {
+            let detail = "may not set both a target raw value and a target utilization";
+            out.push(FieldError::forbidden(at.replace("averageUtilization", "averageValue"), detail));
+        }
+        (Some(share), false) if share < 1 => {
+            out.push(FieldError::invalid(at, &share.into(), "must be greater than 0"));
+        }
+        _ => {}
+    }
+}
+
+fn one_of_target(target: &Value, at: &str, out: &mut Vec<FieldError>) {
+    match text(target, "type") {
+        "" => out.push(FieldError::required(format!("{at}.type"), "must specify a metric target type")),
+        "Utilization" | "Value" | "AverageValue" => {}
+        other => {
+            let detail = "must be either Utilization, Value, or AverageValue";
+            out.push(FieldError::invalid(format!("{at}.type"), &other.into(), detail));
         }
     }
 }

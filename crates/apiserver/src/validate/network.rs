@@ -37,6 +37,22 @@ pub fn service(new: &Value, old: Option<&Value>, out: &mut Vec<FieldError>) {
         }
     }
     ports(all, out);
+    for (index, one) in all.iter().enumerate() {
+        if old.is_none() && kind == "ClusterIP" && one["nodePort"].as_i64().is_some_and(|port| port != 0) {
+            let detail = "may not be used when `type` is 'ClusterIP'";
+            out.push(FieldError::forbidden(format!("spec.ports[{index}].nodePort"), detail));
+        }
+    }
+    for (index, address) in items(spec, "externalIPs").iter().enumerate() {
+        if address.as_str().is_none_or(|text| text.parse::<IpAddr>().is_err()) {
+            let detail = "must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)";
+            out.push(FieldError::invalid(format!("spec.externalIPs[{index}]"), address, detail));
+        }
+    }
+    if !items(spec, "loadBalancerSourceRanges").is_empty() && kind != "LoadBalancer" {
+        let detail = "may only be used when `type` is 'LoadBalancer'";
+        out.push(FieldError::forbidden("spec.LoadBalancerSourceRanges", detail));
+    }
     meta::labels(spec.get("selector"), "spec.selector", out);
     one_of(spec, "sessionAffinity", "spec", &["ClientIP", "None"], true, out);
     one_of(spec, "type", "spec", &["ClusterIP", "ExternalName", "LoadBalancer", "NodePort"], true, out);
@@ -102,14 +118,32 @@ pub fn ingress(new: &Value, out: &mut Vec<FieldError>) {
     if let Some(it) = spec.get("defaultBackend").filter(|b| b.is_object()) {
         backend(it, "spec.defaultBackend", out);
     }
+    let class = new["metadata"]["annotations"]["kubernetes.io/ingress.class"].as_str();
+    if let (Some(old), Some(class)) = (class, spec["ingressClassName"].as_str())
+        && old != class
+    {
+        let detail = "must match `ingressClassName` when both are specified";
+        out.push(FieldError::invalid("annotations.kubernetes.io/ingress.class", &old.into(), detail));
+    }
+    if let Some(class) = spec["ingressClassName"].as_str() {
+        named(names::dns_subdomain(class), class, "spec.ingressClassName", out);
+    }
+    for (index, tls) in items(spec, "tls").iter().enumerate() {
+        for (at, name) in items(tls, "hosts").iter().enumerate() {
+            host(name.as_str().unwrap_or_default(), &format!("spec.tls[{index}].hosts[{at}]"), out);
+        }
+        let secret = text(tls, "secretName");
+        if !secret.is_empty() {
+            named(names::dns_subdomain(secret), secret, &format!("spec.tls[{index}].secretName"), out);
+        }
+    }
     for (index, rule) in rules.iter().enumerate() {
         let at = format!("spec.rules[{index}]");
         let host = text(rule, "host");
         if host.parse::<IpAddr>().is_ok() {
             out.push(FieldError::invalid(format!("{at}.host"), &host.into(), "must be a DNS name, not an IP address"));
         } else if !host.is_empty() {
-            let plain = host.strip_prefix("*.").unwrap_or(host);
-            named(names::dns_subdomain(plain), host, &format!("{at}.host"), out);
+            self::host(host, &format!("{at}.host"), out);
         }
         let Some(http) = rule.get("http").filter(|h| h.is_object()) else { continue };
         if items(http, "paths").is_empty() {
@@ -126,7 +160,8 @@ pub fn ingress(new: &Value, out: &mut Vec<FieldError>) {
                 "ImplementationSpecific" if !place.is_empty() && !place.starts_with('/') => {
                     out.push(FieldError::invalid(format!("{at}.path"), &place.into(), "must be an absolute path"));
                 }
-                "Exact" | "Prefix" | "ImplementationSpecific" => {}
+                "Exact" | "Prefix" => odd_parts(place, &format!("{at}.path"), out),
+                "ImplementationSpecific" => {}
                 other => {
                     let known = ["Exact", "ImplementationSpecific", "Prefix"];
                     out.push(FieldError::not_supported(format!("{at}.pathType"), &other.into(), &known));
@@ -138,6 +173,64 @@ pub fn ingress(new: &Value, out: &mut Vec<FieldError>) {
             }
         }
     }
+}
+
+/// A host of an Ingress, a wildcard in front allowed.
+fn host(host: &str, at: &str, out: &mut Vec<FieldError>) {
+    if !host.contains('*') {
+        return named(names::dns_subdomain(host), host, at, out);
+    }
+    if host.strip_prefix("*.").is_none_or(|rest| !names::dns_subdomain(rest).is_empty()) {
+        let detail = "a wildcard DNS-1123 subdomain must start with '*.', followed by a valid DNS subdomain, which must \
+                      consist of lower case alphanumeric characters, '-' or '.' and end with an alphanumeric character \
+                      (e.g. '*.example.com', regex used for validation is \
+                      '\\*\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*')";
+        out.push(FieldError::invalid(at, &host.into(), detail));
+    }
+}
+
+/// Parts of a path that proxies understand differently.
+fn odd_parts(path: &str, at: &str, out: &mut Vec<FieldError>) {
+    for part in ["//", "/./", "/../", "%2f", "%2F"].iter().filter(|part| path.contains(**part)) {
+        out.push(FieldError::invalid(at, &path.into(), format!("must not contain '{part}'")));
+    }
+    for end in ["/..", "/."].iter().filter(|end| path.ends_with(**end)) {
+        out.push(FieldError::invalid(at, &path.into(), format!("must not end with '{end}'")));
+    }
+}
+
+/// An `ipBlock` of a NetworkPolicy.
+fn block(block: &Value, at: &str, out: &mut Vec<FieldError>) {
+    let cidr = text(block, "cidr");
+    let detail = "must be a valid CIDR value, (e.g. 10.9.8.0/24 or 2001:db8::/64)";
+    let whole = match (cidr.is_empty(), network(cidr)) {
+        (true, _) => return out.push(FieldError::required(format!("{at}.cidr"), "")),
+        (false, None) => return out.push(FieldError::invalid(format!("{at}.cidr"), &cidr.into(), detail)),
+        (false, Some(whole)) => whole,
+    };
+    for (index, except) in items(block, "except").iter().enumerate() {
+        let at = format!("{at}.except[{index}]");
+        match except.as_str().and_then(network) {
+            None => out.push(FieldError::invalid(at, except, detail)),
+            Some((address, bits)) if bits > whole.1 && masked(address, whole.1) == masked(whole.0, whole.1) => {}
+            Some(_) => out.push(FieldError::invalid(at, except, "must be a strict subset of `cidr`")),
+        }
+    }
+}
+
+/// Address and bits of a network, both in the room of IPv6; families differ by their prefix.
+fn network(text: &str) -> Option<(u128, u32)> {
+    let (address, bits) = text.split_once('/')?;
+    let bits: u32 = bits.parse().ok()?;
+    match address.parse().ok()? {
+        IpAddr::V4(address) if bits <= 32 => Some((u128::from(address.to_ipv6_mapped()), bits + 96)),
+        IpAddr::V6(address) if bits <= 128 => Some((u128::from(address), bits)),
+        _ => None,
+    }
+}
+
+fn masked(address: u128, bits: u32) -> u128 {
+    if bits == 0 { 0 } else { address >> (128 - bits) }
 }
 
 fn backend(backend: &Value, at: &str, out: &mut Vec<FieldError>) {
@@ -178,6 +271,20 @@ pub fn policy(new: &Value, out: &mut Vec<FieldError>) {
                 let at = format!("{at}.ports[{index}]");
                 one_of(one, "protocol", &at, &["SCTP", "TCP", "UDP"], false, out);
                 port_or_name(one.get("port"), &format!("{at}.port"), out);
+                let Some(end) = one.get("endPort").and_then(Value::as_i64) else { continue };
+                let at = format!("{at}.endPort");
+                match one.get("port") {
+                    None | Some(Value::Null) => {
+                        out.push(FieldError::forbidden(at, "may not be specified when `port` is not specified"));
+                    }
+                    Some(Value::String(_)) => {
+                        out.push(FieldError::forbidden(at, "may not be specified when `port` is non-numeric"));
+                    }
+                    Some(from) if from.as_i64().is_some_and(|from| end < from) => {
+                        out.push(FieldError::invalid(at, &end.into(), "must be greater than or equal to `port`"));
+                    }
+                    Some(_) => port(one.get("endPort"), &at, out),
+                }
             }
             for (index, peer) in items(rule, peers).iter().enumerate() {
                 let at = format!("{at}.{peers}[{index}]");
@@ -186,6 +293,9 @@ pub fn policy(new: &Value, out: &mut Vec<FieldError>) {
                     out.push(FieldError::required(&at, "must specify a peer"));
                 } else if peer.get("ipBlock").is_some() && count > 1 {
                     out.push(FieldError::forbidden(&at, "may not specify both ipBlock and another peer"));
+                }
+                if let Some(it) = peer.get("ipBlock").filter(|it| it.is_object()) {
+                    block(it, &format!("{at}.ipBlock"), out);
                 }
                 for field in ["podSelector", "namespaceSelector"] {
                     if let Some(it) = peer.get(field) {
