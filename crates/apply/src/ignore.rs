@@ -51,6 +51,12 @@ impl IgnoreRules {
         self.of(object).next().is_some()
     }
 
+    /// The pointers that are for an object.
+    #[must_use]
+    pub fn pointers(&self, object: &Value) -> Vec<String> {
+        self.of(object).map(Pointer::to_string).collect()
+    }
+
     /// The pointers that are for an object, as text; empty when there are none.
     pub(crate) fn text(&self, object: &Value) -> String {
         self.of(object).map(|pointer| format!("{pointer} ")).collect()

@@ -10,21 +10,27 @@
 //! Invariants: within a stage every object that the server could refuse is rehearsed before the first is written;
 //! nothing is deleted on the word of a cache; a write never reaches a later object of the same name unnoticed.
 
+mod access;
 mod change;
+mod checks;
 mod error;
 mod facts;
 mod fight;
 mod ignore;
+pub mod inventory;
 mod mapper;
 mod marks;
 mod memory;
 mod normalize;
+mod one;
 mod prune;
 mod stage;
 mod takeover;
 mod wait;
 
+pub use access::{AccessError, Allowed, Clusters};
 pub use change::{Action, Change};
+pub use checks::Checks;
 pub use error::{ApplyError, Failure, check_names};
 pub use facts::{Managers, Marks, fingerprint};
 pub use ignore::IgnoreRules;
@@ -32,6 +38,7 @@ pub use mapper::{Mapped, Mapper};
 pub use marks::{Mark, Owner};
 pub use memory::Memory;
 pub use normalize::normalize;
+pub use one::Located;
 pub use prune::{Deleted, Pruned};
 pub use stage::{Applier, Request};
 pub use wait::{Judge, NotReady, Target, WaitError};

@@ -6,17 +6,16 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use sluice_api::kustomize::Kustomization;
-use sluice_apply::{Mapper, Marks, Memory};
+use sluice_apply::{Allowed, Applier, Clusters, Managers, Mapper, Marks, Memory};
 use sluice_artifact::{FetchOptions, Fetcher, Trees};
-use sluice_runtime::{Cache, Key, MetadataIndex, Queue, Runtime};
+use sluice_runtime::{Cache, Key, MetadataIndex, Queue, References, Runtime};
 use tokio::runtime::Handle;
 use tokio::sync::{Semaphore, mpsc};
 use tokio::time::Instant;
 
-use crate::kustomization::access::Clusters;
 use crate::kustomization::build::Built;
 use crate::options::Options;
-use crate::references::References;
+use crate::references::Reference;
 use crate::sources::{NewArtifact, Sources};
 
 /// Bytes of trees that are kept though no pass uses them: the next pass over the same source is not far.
@@ -42,13 +41,11 @@ pub struct Shared {
     /// All sources.
     pub sources: Sources,
     /// Who refers to what.
-    pub references: References,
+    pub references: References<Reference>,
     /// What is live on the controller's own cluster.
     pub index: MetadataIndex<Marks>,
     /// What was applied there.
     pub memory: Arc<Memory>,
-    /// Where kinds live there.
-    pub mapper: Arc<Mapper>,
     /// Clients for service accounts and other clusters.
     pub clusters: Clusters,
     /// Artifacts, each read once.
@@ -99,13 +96,23 @@ impl Shared {
         let builds = std::thread::available_parallelism().map_or(2, usize::from).clamp(2, sluice_runtime::BLOCKING - 1);
         let bases = sluice_remote::Config { total: REMOTE_BASES, ..sluice_remote::Config::default() };
         let remote = (!options.no_remote_bases).then(|| sluice_remote::Fetcher::new(bases, Some(Handle::current())));
+        let own = Applier {
+            client: client.clone(),
+            user: String::new(),
+            mapper: Arc::new(Mapper::new(client.clone())),
+            index: MetadataIndex::new(client, runtime.stopping()),
+            memory: Arc::default(),
+            manager: crate::NAME.to_owned(),
+            overridden: Managers::new(&options.override_manager),
+            concurrent: options.concurrent_ssa,
+        };
+        let allowed = Allowed { exec: options.insecure_kubeconfig_exec, insecure_tls: options.insecure_kubeconfig_tls };
         Ok(Arc::new(Shared {
             sources,
             references: References::default(),
-            index: MetadataIndex::new(client.clone(), runtime.stopping()),
-            memory: Arc::default(),
-            mapper: Arc::new(Mapper::new(client)),
-            clusters: Clusters::default(),
+            index: own.index.clone(),
+            memory: own.memory.clone(),
+            clusters: Clusters::new(runtime, own, allowed),
             artifacts,
             parsed: sluice_kustomize::Cache::new(KEPT_FILES),
             working: Semaphore::new(options.concurrent.max(1)),

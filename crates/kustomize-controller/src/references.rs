@@ -1,8 +1,4 @@
-//! Who refers to what, so that a change wakes exactly whom it concerns.
-
-use std::collections::{HashMap, HashSet};
-use std::hash::Hash;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+//! What Kustomizations refer to.
 
 use sluice_api::kustomize::{Kustomization, SourceKind, SubstituteKind};
 use sluice_runtime::Key;
@@ -18,60 +14,6 @@ pub enum Reference {
     Secret(Key),
     /// A ConfigMap it reads.
     ConfigMap(Key),
-}
-
-/// All references, both ways.
-#[derive(Default)]
-pub struct References(Mutex<Maps>);
-
-#[derive(Default)]
-struct Maps {
-    of: HashMap<Key, Vec<Reference>>,
-    to: HashMap<Reference, HashSet<Key>>,
-}
-
-impl References {
-    fn lock(&self) -> MutexGuard<'_, Maps> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Replaces what a Kustomization refers to.
-    pub fn set(&self, object: &Kustomization) {
-        let (key, references) = (Key::of(object), of(object));
-        let mut maps = self.lock();
-        if maps.of.get(&key) == Some(&references) {
-            return;
-        }
-        maps.remove(&key);
-        for reference in &references {
-            maps.to.entry(reference.clone()).or_default().insert(key.clone());
-        }
-        maps.of.insert(key, references);
-    }
-
-    /// Forgets a Kustomization.
-    pub fn remove(&self, key: &Key) {
-        self.lock().remove(key);
-    }
-
-    /// Who refers to something.
-    #[must_use]
-    pub fn to(&self, reference: &Reference) -> Vec<Key> {
-        self.lock().to.get(reference).into_iter().flatten().cloned().collect()
-    }
-}
-
-impl Maps {
-    fn remove(&mut self, key: &Key) {
-        for reference in self.of.remove(key).unwrap_or_default() {
-            if let Some(keys) = self.to.get_mut(&reference) {
-                keys.remove(key);
-                if keys.is_empty() {
-                    self.to.remove(&reference);
-                }
-            }
-        }
-    }
 }
 
 /// What a Kustomization refers to.
@@ -103,6 +45,7 @@ pub fn of(object: &Kustomization) -> Vec<Reference> {
 #[cfg(test)]
 mod tests {
     use serde_json::json;
+    use sluice_runtime::References;
 
     use super::*;
 
@@ -120,13 +63,14 @@ mod tests {
     #[test]
     fn a_change_of_a_reference_is_followed() {
         let references = References::default();
-        references.set(&kustomization("a", "repo"));
-        references.set(&kustomization("b", "repo"));
+        let set = |name: &str, source: &str| references.set(Key::new("ns", name), of(&kustomization(name, source)));
+        set("a", "repo");
+        set("b", "repo");
         let repo = Reference::Source(SourceKind::GitRepository, Key::new("ns", "repo"));
         assert_eq!(references.to(&repo).len(), 2);
         assert_eq!(references.to(&Reference::Dependency(Key::new("else", "other"))).len(), 2);
         assert_eq!(references.to(&Reference::ConfigMap(Key::new("ns", "vars"))).len(), 2);
-        references.set(&kustomization("a", "fork"));
+        set("a", "fork");
         assert_eq!(references.to(&repo), [Key::new("ns", "b")]);
         references.remove(&Key::new("ns", "b"));
         assert!(references.to(&repo).is_empty());

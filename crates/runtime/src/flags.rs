@@ -21,6 +21,27 @@ impl FromStr for GoDuration {
     }
 }
 
+/// A duration as Go prints it, in whole milliseconds: `1m30s`, `1.5s`, `250ms`.
+#[must_use]
+pub fn duration_text(duration: Duration) -> String {
+    let millis = duration.as_millis();
+    if millis < 1000 {
+        return format!("{millis}ms");
+    }
+    let (minutes, rest) = (millis / 60_000, millis % 60_000);
+    let fraction = format!("{:03}", rest % 1000);
+    let fraction = fraction.trim_end_matches('0');
+    let seconds = match fraction {
+        "" => format!("{}s", rest / 1000),
+        fraction => format!("{}.{fraction}s", rest / 1000),
+    };
+    match (minutes / 60, minutes % 60) {
+        (0, 0) => seconds,
+        (0, minutes) => format!("{minutes}m{seconds}"),
+        (hours, minutes) => format!("{hours}h{minutes}m{seconds}"),
+    }
+}
+
 /// How much is logged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum LogLevel {
@@ -207,5 +228,16 @@ mod tests {
         assert!(gates.check(&[("A", false)]).unwrap_err().contains("`B` is unknown"));
         assert!(gates.enabled("A", false) && !gates.enabled("B", true) && gates.enabled("C", true));
         assert!("A=maybe".parse::<FeatureGates>().is_err());
+    }
+
+    #[test]
+    fn durations_are_printed_as_go_prints_them() {
+        let check = |millis: u64, want: &str| assert_eq!(duration_text(Duration::from_millis(millis)), want);
+        check(0, "0ms");
+        check(250, "250ms");
+        check(1500, "1.5s");
+        check(30_000, "30s");
+        check(90_000, "1m30s");
+        check(3_600_000, "1h0m0s");
     }
 }

@@ -11,6 +11,7 @@ mod cache;
 mod client;
 mod controller;
 mod events;
+pub mod finalizer;
 mod flags;
 mod key;
 mod leader;
@@ -19,6 +20,7 @@ mod metadata;
 mod metrics;
 mod probes;
 mod queue;
+mod references;
 pub mod status;
 
 use std::future::Future;
@@ -36,13 +38,14 @@ pub use cache::{Cache, Cached};
 pub use client::{Kube, client};
 pub use controller::{Controller, REQUESTED_AT, Reconciler, jittered};
 pub use events::{Recorder, Severity, shortened};
-pub use flags::{FeatureGates, GoDuration, Listen, LogEncoding, LogLevel, SharedFlags, listen_address};
+pub use flags::{FeatureGates, GoDuration, Listen, LogEncoding, LogLevel, SharedFlags, duration_text, listen_address};
 pub use key::Key;
 pub use logging::init as init_logging;
 pub use metadata::{Changed, Facts, GroupKind, Live, MetadataIndex, WatchError};
 pub use metrics::Metrics;
 pub use probes::serve as serve_text;
 pub use queue::{Backoff, Interrupt, Queue, QueueStats, Requeue};
+pub use references::References;
 
 /// What a controller stands on; clones share it.
 #[derive(Clone)]

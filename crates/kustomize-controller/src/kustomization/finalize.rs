@@ -4,48 +4,18 @@ use std::time::Duration;
 
 use k8s_openapi::api::core::v1::ServiceAccount;
 use kube::Api;
-use kube::api::{Patch, PatchParams};
-use serde_json::json;
 use sluice_api::kustomize::{DeletionPolicy, Kustomization};
-use sluice_runtime::{Requeue, Severity};
+use sluice_apply::inventory;
+use sluice_runtime::{Requeue, Severity, finalizer};
 use tokio::time::Instant;
 use tracing::{error, info};
 
-use super::{access, apply, events, health, inventory, prune};
+use super::{access, apply, events, health, prune};
 use crate::context::Context;
-
-/// Flux's finalizer; a takeover in either direction keeps it.
-pub const FINALIZER: &str = "finalizers.fluxcd.io";
-
-/// Whether the object carries the finalizer.
-pub fn is_set(object: &Kustomization) -> bool {
-    object.metadata.finalizers.iter().flatten().any(|it| it == FINALIZER)
-}
-
-/// Puts the finalizer on; returns the object as it then is.
-pub async fn add(object: &Kustomization, ctx: &Context) -> Result<Kustomization, kube::Error> {
-    let mut finalizers = object.metadata.finalizers.clone().unwrap_or_default();
-    finalizers.push(FINALIZER.to_owned());
-    set(object, &finalizers, ctx).await
-}
-
-async fn set(object: &Kustomization, finalizers: &[String], ctx: &Context) -> Result<Kustomization, kube::Error> {
-    let namespace = object.metadata.namespace.as_deref().unwrap_or_default();
-    let name = object.metadata.name.as_deref().unwrap_or_default();
-    let api: Api<Kustomization> = Api::namespaced(ctx.runtime.client(), namespace);
-    // The list is replaced whole, so it must be the one that was seen; and the object the same.
-    let body = json!({"metadata": {
-        "finalizers": finalizers,
-        "uid": object.metadata.uid,
-        "resourceVersion": object.metadata.resource_version,
-    }});
-    let params = PatchParams { field_manager: Some(ctx.runtime.status_manager()), ..PatchParams::default() };
-    api.patch(name, &params, &Patch::Merge(body)).await
-}
 
 /// Deletes what is to be deleted, then lets the Kustomization go.
 pub async fn run(object: &Kustomization, ctx: &Context) -> Requeue {
-    if !is_set(object) {
+    if !finalizer::is_set(object) {
         return Requeue::Never;
     }
     let objects = inventory::objects(object.status.inventory.as_ref());
@@ -61,11 +31,8 @@ pub async fn run(object: &Kustomization, ctx: &Context) -> Requeue {
     {
         return requeue;
     }
-    let rest: Vec<String> =
-        object.metadata.finalizers.iter().flatten().filter(|it| *it != FINALIZER).cloned().collect();
-    match set(object, &rest, ctx).await {
-        Ok(_) => Requeue::Never,
-        Err(kube::Error::Api(status)) if status.code == 404 => Requeue::Never,
+    match finalizer::remove(object, &ctx.runtime).await {
+        Ok(()) => Requeue::Never,
         Err(error) => {
             info!(%error, "the finalizer could not be removed; trying again");
             Requeue::Backoff

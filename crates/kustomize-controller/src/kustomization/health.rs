@@ -4,47 +4,13 @@ use std::time::Duration;
 
 use serde_json::Value;
 use sluice_api::kustomize::Kustomization;
-use sluice_api::meta::CustomHealthCheck;
-use sluice_apply::{Action, Applier, Change, Target, WaitError};
-use sluice_health::{HealthCheck, Status};
+use sluice_apply::{Action, Applier, Change, Checks, Target, WaitError};
 use sluice_object::{GroupVersionKind, ObjectRef};
-use sluice_runtime::{Interrupt, Key};
+use sluice_runtime::{Interrupt, Key, duration_text};
 use tokio::time::Instant;
 
 use super::failure::Failure;
-use super::source::text;
 use crate::context::Context;
-
-/// The compiled `spec.healthCheckExprs`.
-pub struct Checks(Vec<(CustomHealthCheck, HealthCheck)>);
-
-impl Checks {
-    /// Compiles the expressions.
-    ///
-    /// # Errors
-    /// When one does not compile; only a change of the specification can help then.
-    pub fn compile(object: &Kustomization) -> Result<Self, Failure> {
-        let compiled = object.spec.health_check_exprs.iter().enumerate().map(|(n, check)| {
-            HealthCheck::compile(&check.current, &check.in_progress, &check.failed)
-                .map(|it| (check.clone(), it))
-                .map_err(|error| Failure::Expression(format!("spec.healthCheckExprs[{n}]: {error}")))
-        });
-        compiled.collect::<Result<_, _>>().map(Checks)
-    }
-
-    /// How ready an object is. A check of its kind wins over one of its group; versions do not matter.
-    pub fn judge(&self, object: &Value) -> Result<Status, String> {
-        let gvk = GroupVersionKind::from_object(object).map_err(|error| error.to_string())?;
-        let of_group =
-            |check: &CustomHealthCheck| GroupVersionKind::from_api_version(&check.api_version, "").group == gvk.group;
-        let fits = |kind: &str| self.0.iter().find(|(check, _)| of_group(check) && check.kind == kind);
-        match fits(&gvk.kind).or_else(|| fits("")) {
-            Some((_, expressions)) => expressions.status(object).map_err(|error| error.to_string()),
-            None if gvk.group == "batch" && gvk.kind == "Job" => Ok(sluice_health::job(object)),
-            None => sluice_health::status(object).map_err(|error| error.to_string()),
-        }
-    }
-}
 
 /// Whether this Kustomization checks anything at all.
 pub fn is_wanted(object: &Kustomization) -> bool {
@@ -89,7 +55,7 @@ pub async fn wait(
     if !matches!(outcome, Err(WaitError::Interrupted)) {
         ctx.memo(&key, |memo| memo.health_deadline = None);
     }
-    let after = text(timeout.saturating_sub(deadline.saturating_duration_since(Instant::now())));
+    let after = duration_text(timeout.saturating_sub(deadline.saturating_duration_since(Instant::now())));
     match outcome {
         Ok(()) => Ok(()),
         Err(WaitError::Interrupted) => Err(Failure::Superseded(super::status::source_name(object))),

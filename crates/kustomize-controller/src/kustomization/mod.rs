@@ -1,6 +1,6 @@
 //! One kind, one story: [`reconcile`].
 
-pub mod access;
+mod access;
 mod apply;
 pub mod build;
 mod depends_on;
@@ -8,7 +8,6 @@ mod events;
 mod failure;
 mod finalize;
 mod health;
-mod inventory;
 mod prune;
 mod reconcile;
 mod source;
@@ -21,7 +20,7 @@ use sluice_api::kustomize::Kustomization;
 use sluice_runtime::{Interrupt, Key, Reconciler, Requeue};
 
 use crate::context::Context;
-use crate::references::Reference;
+use crate::references::{self, Reference};
 
 /// The API group, which begins labels, annotations and event metadata.
 pub const GROUP: &str = "kustomize.toolkit.fluxcd.io";
@@ -37,9 +36,9 @@ impl Reconciler for KustomizationReconciler {
     }
 
     fn seen(&self, object: &Kustomization) {
-        self.0.references.set(object);
-        // Whoever waits for this one looks again as soon as it may be ready, not at the next poll.
         let key = Key::of(object);
+        self.0.references.set(key.clone(), references::of(object));
+        // Whoever waits for this one looks again as soon as it may be ready, not at the next poll.
         if sluice_api::meta::is_true(&object.status.conditions, "Ready") {
             for dependent in self.0.references.to(&Reference::Dependency(key)) {
                 if self.0.waiting().contains(&dependent) {

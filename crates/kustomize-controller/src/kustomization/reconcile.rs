@@ -7,15 +7,16 @@ use std::time::{Duration, Instant};
 use kube::Api;
 use sluice_api::kustomize::{Kustomization, KustomizationStatus};
 use sluice_api::meta::{Artifact, find, is_false, is_true};
-use sluice_apply::{Action, Applier, ApplyError, Change, Request, check_names};
+use sluice_apply::{Action, Applier, ApplyError, Change, Checks, Request, check_names, inventory};
 use sluice_object::ObjectRef;
-use sluice_runtime::{Interrupt, Key, REQUESTED_AT, Requeue, Severity, status as status_patch};
+use sluice_runtime::{
+    Interrupt, Key, REQUESTED_AT, Requeue, Severity, duration_text, finalizer, status as status_patch,
+};
 use tracing::{debug, error, info, warn};
 
 use super::build::{self, Built};
 use super::failure::Failure;
-use super::source::text;
-use super::{access, apply, depends_on, events, finalize, health, inventory, prune, source, status, variables};
+use super::{access, apply, depends_on, events, finalize, health, prune, source, status, variables};
 use crate::context::Context;
 
 /// One pass, from the object as it is in the cache to when it is to be looked at again.
@@ -23,10 +24,10 @@ pub async fn run(object: Arc<Kustomization>, ctx: &Context, interrupt: Interrupt
     if object.metadata.deletion_timestamp.is_some() {
         return finalize::run(&object, ctx).await;
     }
-    let object = if finalize::is_set(&object) {
+    let object = if finalizer::is_set(object.as_ref()) {
         object
     } else {
-        match finalize::add(&object, ctx).await {
+        match finalizer::add(object.as_ref(), &ctx.runtime).await {
             Ok(object) => ctx.kustomizations.learn(object),
             Err(error) => {
                 debug!(%error, "the finalizer could not be added; trying again");
@@ -91,7 +92,7 @@ impl<'a> Pass<'a> {
     /// The steps, in the order that the specification has.
     async fn story(&mut self, interrupt: &Interrupt) -> Result<(), Failure> {
         let (object, ctx) = (self.object.clone(), self.ctx);
-        let checks = health::Checks::compile(&object)?;
+        let checks = Checks::compile(&object.spec.health_check_exprs).map_err(Failure::Expression)?;
         let account = object.spec.decryption.as_ref().is_some_and(|it| !it.service_account_name.is_empty());
         if account && !ctx.gate("ObjectLevelWorkloadIdentity") {
             let why =
@@ -265,7 +266,7 @@ impl<'a> Pass<'a> {
     }
 
     fn timeout(&self) -> String {
-        text(health::timeout(&self.object))
+        duration_text(health::timeout(&self.object))
     }
 
     fn requested(&self) -> &str {
@@ -352,10 +353,11 @@ impl<'a> Pass<'a> {
         if news || self.worked {
             let object = &self.object;
             if checked && (!was_healthy || self.worked) {
-                let message = format!("Health check passed in {}", text(took));
+                let message = format!("Health check passed in {}", duration_text(took));
                 events::send(object, self.ctx, Severity::Info, "ReconciliationSucceeded", &message, &self.revision);
             }
-            let message = format!("Reconciliation finished in {}, next run in {}", text(took), text(interval));
+            let message =
+                format!("Reconciliation finished in {}, next run in {}", duration_text(took), duration_text(interval));
             info!(revision = %self.revision, "{message}");
             events::finished(object, self.ctx, &message, &self.revision, self.told);
         }
@@ -379,7 +381,7 @@ impl<'a> Pass<'a> {
         match &failure {
             Failure::Dependency(why) => {
                 if !waited {
-                    let retry = text(ctx.options.requeue_dependency.0);
+                    let retry = duration_text(ctx.options.requeue_dependency.0);
                     info!("dependencies are not ready: {why}");
                     let message = format!("Dependencies do not meet ready condition, retrying in {retry}");
                     events::send(object, ctx, Severity::Info, reason, &message, &self.revision);

@@ -1,11 +1,9 @@
 //! From the source's name to a tree of files.
 
-use std::time::Duration;
-
 use sluice_api::kustomize::{Kustomization, SourceKind};
 use sluice_api::meta::Artifact;
 use sluice_artifact::Digest;
-use sluice_runtime::Key;
+use sluice_runtime::{Key, duration_text};
 use sluice_tree::Tree;
 
 use super::failure::Failure;
@@ -72,41 +70,5 @@ pub fn path(object: &Kustomization, tree: &Tree) -> Result<String, Failure> {
 }
 
 fn retry(ctx: &Context) -> String {
-    text(ctx.options.requeue_dependency.0)
-}
-
-/// A duration as Go prints it, in whole milliseconds: `1m30s`, `1.5s`, `250ms`.
-pub fn text(duration: Duration) -> String {
-    let millis = duration.as_millis();
-    if millis < 1000 {
-        return format!("{millis}ms");
-    }
-    let (minutes, rest) = (millis / 60_000, millis % 60_000);
-    let fraction = format!("{:03}", rest % 1000);
-    let fraction = fraction.trim_end_matches('0');
-    let seconds = match fraction {
-        "" => format!("{}s", rest / 1000),
-        fraction => format!("{}.{fraction}s", rest / 1000),
-    };
-    match (minutes / 60, minutes % 60) {
-        (0, 0) => seconds,
-        (0, minutes) => format!("{minutes}m{seconds}"),
-        (hours, minutes) => format!("{hours}h{minutes}m{seconds}"),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn durations_are_printed_as_go_prints_them() {
-        let check = |millis: u64, want: &str| assert_eq!(text(Duration::from_millis(millis)), want);
-        check(0, "0ms");
-        check(250, "250ms");
-        check(1500, "1.5s");
-        check(30_000, "30s");
-        check(90_000, "1m30s");
-        check(3_600_000, "1h0m0s");
-    }
+    duration_text(ctx.options.requeue_dependency.0)
 }

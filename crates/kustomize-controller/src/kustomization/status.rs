@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use sluice_api::kustomize::{Kustomization, KustomizationStatus, Snapshot};
 use sluice_api::meta::{Artifact, Condition, ConditionStatus, Time, remove, set};
+use sluice_runtime::duration_text;
 
 use super::failure::Failure;
-use super::source::text;
 
 /// The most snapshots that `status.history` keeps.
 const HISTORY: usize = 5;
@@ -91,7 +91,7 @@ pub fn remember(
         },
     };
     snapshot.last_reconciled = now;
-    snapshot.last_reconciled_duration = text(took).as_str().into();
+    snapshot.last_reconciled_duration = duration_text(took).as_str().into();
     snapshot.total_reconciliations = snapshot.total_reconciliations.saturating_add(1);
     let mut metadata = BTreeMap::from([("revision".to_owned(), revision.to_owned())]);
     if !origin.is_empty() {

@@ -1,4 +1,4 @@
-//! What a Kustomization has applied, as its status lists it (spec/flux/kustomize.md §2).
+//! What an owner has applied, as its status lists it (spec/flux/kustomize.md §2).
 
 use std::collections::BTreeMap;
 
@@ -6,12 +6,14 @@ use sluice_api::meta::{Inventory, ResourceRef};
 use sluice_object::{ObjectRef, order};
 
 /// The objects of an inventory. An entry that is no id is left out: nothing can be done with it, least of all delete.
+#[must_use]
 pub fn objects(inventory: Option<&Inventory>) -> Vec<ObjectRef> {
     let entries = inventory.into_iter().flat_map(|it| &it.entries);
     entries.filter_map(|entry| ObjectRef::from_inventory(&entry.id, &entry.version).ok()).collect()
 }
 
 /// The inventory of objects, in the order in which they are applied.
+#[must_use]
 pub fn of(mut objects: Vec<ObjectRef>) -> Inventory {
     objects.sort_by(order::compare_refs);
     let entries =
@@ -20,12 +22,14 @@ pub fn of(mut objects: Vec<ObjectRef>) -> Inventory {
 }
 
 /// Those of `old` that are not in `new`; a change of version alone is the same object.
+#[must_use]
 pub fn stale(old: &[ObjectRef], new: &[ObjectRef]) -> Vec<ObjectRef> {
     let new: BTreeMap<String, ()> = new.iter().map(|it| (it.inventory_id(), ())).collect();
     old.iter().filter(|it| !new.contains_key(&it.inventory_id())).cloned().collect()
 }
 
 /// Both, each object once, with the version of `new` where it is in both.
+#[must_use]
 pub fn union(old: &[ObjectRef], new: &[ObjectRef]) -> Vec<ObjectRef> {
     let mut all = new.to_vec();
     all.extend(stale(old, new));
