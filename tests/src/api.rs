@@ -11,6 +11,9 @@ pub struct Api(pub(crate) Client);
 /// Kind, group and version, plural, and whether it lives in a namespace.
 const KINDS: &[(&str, &str, &str, bool)] = &[
     ("GitRepository", "source.toolkit.fluxcd.io/v1", "gitrepositories", true),
+    ("OCIRepository", "source.toolkit.fluxcd.io/v1", "ocirepositories", true),
+    ("HelmRepository", "source.toolkit.fluxcd.io/v1", "helmrepositories", true),
+    ("HelmChart", "source.toolkit.fluxcd.io/v1", "helmcharts", true),
     ("Kustomization", "kustomize.toolkit.fluxcd.io/v1", "kustomizations", true),
     ("CustomResourceDefinition", "apiextensions.k8s.io/v1", "customresourcedefinitions", false),
     ("Namespace", "v1", "namespaces", false),

@@ -45,7 +45,7 @@ pub(crate) async fn namespace(api: &Api, name: &str) {
 pub(crate) async fn sweep(api: &Api, own: &str) {
     let everything = STAGE.iter().chain([&own]);
     for namespace in everything.clone() {
-        for kind in ["Kustomization", "GitRepository"] {
+        for kind in ["Kustomization", "HelmChart", "HelmRepository", "OCIRepository", "GitRepository"] {
             for object in api.list(kind, namespace).await {
                 let name = object["metadata"]["name"].as_str().unwrap_or_default();
                 // No controller is there to do it.

@@ -10,6 +10,7 @@
 
 mod api;
 mod audit;
+mod charts;
 mod cluster;
 mod controller;
 mod git;
@@ -22,6 +23,7 @@ mod world;
 
 pub use api::{Api, condition};
 pub use audit::{Audit, Call};
+pub use charts::{ChartServer, pack};
 pub use controller::{Controller, binary};
 pub use git::Repository;
 pub use git_http::{Fault, GitServer, PASSWORD, USERNAME};

@@ -8,5 +8,6 @@ mod hostile;
 mod kubectl;
 mod ownership;
 mod requests;
+mod sources;
 mod tenancy;
 mod tour;

@@ -3,7 +3,8 @@
 use std::io::{self, BufRead, Read, Seek, SeekFrom};
 
 use jiff::Timestamp;
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
+use serde_json::Value;
 
 use super::convert::line;
 
@@ -25,17 +26,28 @@ pub struct Candidate {
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct Entry {
     /// The chart's name.
+    #[serde(deserialize_with = "text")]
     pub name: String,
     /// The version.
+    #[serde(deserialize_with = "text")]
     pub version: String,
     /// Where the chart lies, relative to the repository.
     #[serde(default)]
     pub urls: Vec<String>,
     /// The digest of the packed chart.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "text")]
     pub digest: String,
     #[serde(default)]
     created: Option<String>,
+}
+
+/// A text, or what YAML takes for a number where somebody left out the quotes: Helm reads its digits.
+fn text<'de, D: Deserializer<'de>>(input: D) -> Result<String, D::Error> {
+    Ok(match Value::deserialize(input)? {
+        Value::String(text) => text,
+        Value::Null => String::new(),
+        other => other.to_string(),
+    })
 }
 
 /// The versions of a chart in an index, in its order.
