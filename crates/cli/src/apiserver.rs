@@ -8,7 +8,7 @@ use std::process::ExitCode;
 use anyhow::{Context as _, bail};
 use clap::{Args, Subcommand};
 use serde_json::Value;
-use sluice_apiserver::{Config, Faults, Rule, Server, User, start};
+use sluice_apiserver::{Clock, Config, Faults, Rule, Scenario, Server, Simulation, User, start};
 
 use crate::cluster::{Cluster, MANAGER};
 use crate::dev;
@@ -83,6 +83,12 @@ pub struct ApiserverArgs {
     /// Leave workloads as they are written
     #[arg(long)]
     no_simulate: bool,
+    /// Tell workloads what becomes of them by the rules of this YAML file (docs/simulator.md)
+    #[arg(long, value_name = "FILE", conflicts_with = "no_simulate")]
+    scenario: Option<PathBuf>,
+    /// Stop the clock of workloads at this time; POST /sluice/clock turns it (docs/simulator.md)
+    #[arg(long, value_name = "TIME")]
+    clock: Option<jiff::Timestamp>,
 }
 
 #[derive(Subcommand)]
@@ -133,8 +139,16 @@ pub async fn run(args: ApiserverArgs) -> anyhow::Result<ExitCode> {
     for rule in args.faults {
         faults.add(rule);
     }
+    let mut simulation = Simulation::default();
+    if let Some(path) = &args.scenario {
+        let about = || format!("--scenario {}", path.display());
+        let text = fs::read_to_string(path).with_context(about)?;
+        simulation.scenario = Scenario::parse(&text).with_context(about)?;
+    }
     let server = start(Config {
         faults,
+        simulation,
+        clock: args.clock.map(Clock::stopped).unwrap_or_default(),
         listen: args.listen,
         names: args.names,
         data_dir: args.data_dir,
