@@ -8,8 +8,8 @@ use clap::{Parser, Subcommand};
 use crate::cluster::KubeFlags;
 use crate::output::talk;
 use crate::{
-    apiserver, build, completion, create, delete, dev, diff, events, export, get, helm, install, kustomize, preview,
-    reconcile, suspend, tree, version,
+    apiserver, artifact, build, completion, create, delete, dev, diff, events, export, get, helm, install, kustomize,
+    preview, reconcile, suspend, tree, version,
 };
 
 const EXAMPLES: &str = "\
@@ -60,6 +60,10 @@ pub enum Command {
     Create(create::CreateArgs),
     Delete(delete::DeleteArgs),
     Export(export::ExportArgs),
+    Push(artifact::PushArgs),
+    Pull(artifact::PullArgs),
+    List(artifact::ListArgs),
+    Tag(artifact::TagArgs),
     Install(install::InstallArgs),
     Version(version::VersionArgs),
     Completion(completion::CompletionArgs),
@@ -125,6 +129,10 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
             Command::Create(args) => create::run(args, &kube).await,
             Command::Delete(args) => delete::run(args, &kube).await,
             Command::Export(args) => export::run(args, &kube).await,
+            Command::Push(args) => artifact::run_push(args, &kube).await,
+            Command::Pull(args) => artifact::run_pull(args, &kube).await,
+            Command::List(args) => artifact::run_list(args, &kube).await,
+            Command::Tag(args) => artifact::run_tag(args, &kube).await,
             Command::Install(args) => install::run(args, &kube).await,
             Command::Version(args) => version::run(args, &kube).await,
         }

@@ -7,6 +7,7 @@ use clap::{Args, Subcommand};
 use serde_json::Value;
 use sluice_api::meta::annotation::{PRUNE, RECONCILE, SSA};
 
+use crate::artifact::{self, DiffArtifactArgs};
 use crate::cluster::{Cluster, KubeFlags, Mode};
 use crate::local::Local;
 use crate::output::{self, talk};
@@ -31,6 +32,8 @@ enum What {
     /// Compare a Kustomization built from local files with the cluster, by a dry run
     #[command(visible_alias = "ks", alias = "kustomizations", after_help = EXAMPLES)]
     Kustomization(KustomizationArgs),
+    /// Compare local files with an OCI artifact
+    Artifact(DiffArtifactArgs),
 }
 
 #[derive(Args)]
@@ -50,7 +53,10 @@ struct KustomizationArgs {
 /// # Errors
 /// When the build fails or the server refuses an object.
 pub async fn run(args: DiffArgs, flags: &KubeFlags) -> anyhow::Result<ExitCode> {
-    let What::Kustomization(args) = args.what;
+    let args = match args.what {
+        What::Kustomization(args) => args,
+        What::Artifact(args) => return artifact::run_diff(args, flags).await,
+    };
     let cluster = Cluster::connect(flags).await?;
     let mut text = String::new();
     for part in args.local.build(Some(&cluster), &cluster.namespace).await? {

@@ -4,6 +4,7 @@
 //! that Flux has too: spec/flux/cli.md.
 
 mod apiserver;
+mod artifact;
 mod bases;
 mod build;
 mod cli;
