@@ -20,10 +20,13 @@ const DOCUMENT: u64 = 1 << 20;
 /// No issuer may take longer.
 const PATIENCE: Duration = Duration::from_secs(10);
 
+/// When an issuer was asked, and what it said.
+type Known = (Instant, Result<Keys, Refused>);
+
 /// Asks issuers for their keys, each at most once in a while, whatever comes in.
 pub struct Web {
     clients: Clients,
-    known: Mutex<HashMap<String, (Instant, Result<Keys, Refused>)>>,
+    known: Mutex<HashMap<String, Known>>,
 }
 
 impl Web {

@@ -55,7 +55,7 @@ fn text<'de, D: Deserializer<'de>>(input: D) -> Result<String, D::Error> {
 /// # Errors
 /// When the file cannot be read or is no stored index.
 pub fn candidates(mut input: impl BufRead, chart: &str) -> io::Result<Vec<Candidate>> {
-    let wanted = format!("    {}: [", serde_json::Value::from(chart));
+    let wanted = format!("    {}: [", Value::from(chart));
     let (mut text, mut item, mut found) = (Vec::new(), Vec::new(), Vec::new());
     let (mut at, mut start, mut inside) = (0, 0, false);
     loop {
