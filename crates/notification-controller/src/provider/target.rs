@@ -151,6 +151,9 @@ impl Target {
             let tail = about_address.split_once(url.host_str().unwrap_or("\u{0}")).map_or("", |(_, tail)| tail);
             secrets.push(tail.get(tail.find('/').unwrap_or(tail.len())..).unwrap_or_default());
         }
+        let part = |key: &str| self.data.get(key).map(Secret::expose).unwrap_or_default();
+        let pair = format!("{}:{}", part("username"), part("password"));
+        secrets.push(&pair);
         mask(text, &secrets)
     }
 }
@@ -171,7 +174,30 @@ pub fn mask(text: &str, secrets: &[&str]) -> String {
     }
     // The longest first, so that no part of one is left.
     forms.sort_by_key(|it| std::cmp::Reverse(it.len()));
-    forms.iter().fold(text.to_owned(), |text, form| text.replace(form.as_str(), "*****"))
+    let text = forms.iter().fold(text.to_owned(), |text, form| text.replace(form.as_str(), "*****"));
+    without_credentials(&text)
+}
+
+/// `text` without what stands behind the name of a way to sign in, as in headers that a server repeats.
+fn without_credentials(text: &str) -> String {
+    // ASCII alone changes, so offsets are those of the text.
+    let lower = text.to_ascii_lowercase();
+    let is_token = |c: char| c.is_ascii_alphanumeric() || matches!(c, '+' | '/' | '=' | '-' | '_' | '.' | '~');
+    let (mut out, mut done) = (String::with_capacity(text.len()), 0);
+    let mut starts: Vec<usize> =
+        ["basic ", "bearer "].iter().flat_map(|way| lower.match_indices(way).map(|(at, way)| at + way.len())).collect();
+    starts.sort_unstable();
+    for start in starts {
+        let length = text[start..].find(|c| !is_token(c)).unwrap_or(text.len() - start);
+        // Shorter ones are words.
+        if start >= done && length >= 12 {
+            out.push_str(&text[done..start]);
+            out.push_str("*****");
+            done = start + length;
+        }
+    }
+    out.push_str(&text[done..]);
+    out
 }
 
 /// An absolute `http` or `https` URL.
@@ -212,6 +238,14 @@ mod tests {
         let text = "got s3cr/et+t0ken, czNjci9ldCt0MGtlbg== and s3cr%2Fet%2Bt0ken";
         assert_eq!(mask(text, &[secret]), "got *****, ***** and *****");
         assert_eq!(mask("a b c", &["a", ""]), "a b c");
+    }
+
+    #[test]
+    fn credentials_that_a_server_repeats_are_masked() {
+        let text =
+            r#"400: {"authorization": "Basic dTpjYW5hcnktcGFzcw==", "x": "bearer abcdefghijkl.m", "y": "basic needs"}"#;
+        let want = r#"400: {"authorization": "Basic *****", "x": "bearer *****", "y": "basic needs"}"#;
+        assert_eq!(mask(text, &[]), want);
     }
 
     #[test]
