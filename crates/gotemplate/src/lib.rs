@@ -34,7 +34,7 @@ mod value;
 pub use error::Error;
 pub use exec::{Call, execute, on_large_stack};
 pub use float::{format_float, json_number};
-pub use format::time::{DAYS, MONTHS, layout as format_time};
+pub use format::time::{DAYS, ELEMENTS as TIME_ELEMENTS, MONTHS, layout as format_time};
 pub use format::{sprint, sprintf, sprintln};
 pub use functions::{Functions, Param, Signature};
 pub use limits::Limits;

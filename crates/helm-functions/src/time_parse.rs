@@ -2,44 +2,7 @@
 
 use jiff::Zoned;
 use jiff::tz::TimeZone;
-use sluice_gotemplate::{DAYS, MONTHS, quote};
-
-/// A piece of a layout that stands for something; longest first where one starts another.
-const ELEMENTS: [&str; 33] = [
-    "January",
-    "Jan",
-    "Monday",
-    "Mon",
-    "MST",
-    "2006",
-    "002",
-    "01",
-    "02",
-    "03",
-    "04",
-    "05",
-    "06",
-    "15",
-    "-07:00:00",
-    "-070000",
-    "-07:00",
-    "-0700",
-    "-07",
-    "Z07:00:00",
-    "Z070000",
-    "Z07:00",
-    "Z0700",
-    "Z07",
-    "PM",
-    "pm",
-    "__2",
-    "_2",
-    "1",
-    "2",
-    "3",
-    "4",
-    "5",
-];
+use sluice_gotemplate::{DAYS, MONTHS, TIME_ELEMENTS, quote};
 
 #[derive(Default)]
 struct Parts {
@@ -99,10 +62,12 @@ fn next_element(layout: &str) -> (&str, Option<&str>, &str) {
         if let Some(length) = fraction(here) {
             return (&layout[..at], Some(&here[..length]), &here[length..]);
         }
-        for element in ELEMENTS {
+        for &element in TIME_ELEMENTS {
             let small_follows = || here[element.len()..].starts_with(|c: char| c.is_ascii_lowercase());
             if here.starts_with(element) && !(matches!(element, "Jan" | "Mon") && small_follows()) {
-                return (&layout[..at], Some(&here[..element.len()]), &here[element.len()..]);
+                let literal = at + usize::from(element == "_2006");
+                let end = at + element.len();
+                return (&layout[..literal], Some(&layout[literal..end]), &layout[end..]);
             }
         }
     }
@@ -343,4 +308,15 @@ fn fixed(offset: i64, name: Option<String>) -> TimeZone {
     let back = if offset < 0 { '+' } else { '-' };
     let (hours, minutes, seconds) = (size / 3600, size / 60 % 60, size % 60);
     TimeZone::posix(&format!("<{name}>{back}{hours}:{minutes:02}:{seconds:02}")).unwrap_or(TimeZone::UTC)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::next_element;
+
+    #[test]
+    fn an_underscore_before_a_year_is_literal() {
+        assert_eq!(next_element("x_2006-01"), ("x_", Some("2006"), "-01"));
+        assert_eq!(next_element("x_2-01"), ("x", Some("_2"), "-01"));
+    }
 }

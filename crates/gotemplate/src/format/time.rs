@@ -59,8 +59,8 @@ pub const MONTHS: [&str; 12] = [
 /// The days of the week as Go writes them, from Sunday.
 pub const DAYS: [&str; 7] = ["Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday"];
 
-/// The layout elements, longest first where one starts another.
-const ELEMENTS: &[&str] = &[
+/// The elements of Go's layouts, longest first where one starts another. `_2006` is a literal underscore and a year.
+pub const ELEMENTS: &[&str] = &[
     "January",
     "Jan",
     "Monday",
