@@ -14,7 +14,12 @@ const KINDS: &[(&str, &str, &str, bool)] = &[
     ("OCIRepository", "source.toolkit.fluxcd.io/v1", "ocirepositories", true),
     ("HelmRepository", "source.toolkit.fluxcd.io/v1", "helmrepositories", true),
     ("HelmChart", "source.toolkit.fluxcd.io/v1", "helmcharts", true),
+    ("ExternalArtifact", "source.toolkit.fluxcd.io/v1", "externalartifacts", true),
+    ("HelmRelease", "helm.toolkit.fluxcd.io/v2", "helmreleases", true),
     ("Kustomization", "kustomize.toolkit.fluxcd.io/v1", "kustomizations", true),
+    ("Alert", "notification.toolkit.fluxcd.io/v1beta3", "alerts", true),
+    ("Provider", "notification.toolkit.fluxcd.io/v1beta3", "providers", true),
+    ("Receiver", "notification.toolkit.fluxcd.io/v1", "receivers", true),
     ("CustomResourceDefinition", "apiextensions.k8s.io/v1", "customresourcedefinitions", false),
     ("Namespace", "v1", "namespaces", false),
     ("ConfigMap", "v1", "configmaps", true),
@@ -114,6 +119,16 @@ impl Api {
     pub async fn patch(&self, kind: &str, namespace: &str, name: &str, patch: Value) -> Value {
         let patched = self.try_patch(kind, namespace, name, &patch).await;
         patched.unwrap_or_else(|error| panic!("patch {kind} {namespace}/{name}: {error}"))
+    }
+
+    /// Merges a patch into the status, as its controller would.
+    ///
+    /// # Panics
+    /// When the server refuses.
+    pub async fn patch_status(&self, kind: &str, namespace: &str, name: &str, status: Value) {
+        let path = format!("{}/status", path(kind, namespace, name));
+        let patched = self.send("PATCH", &path, "application/merge-patch+json", &json!({"status": status})).await;
+        patched.unwrap_or_else(|error| panic!("patch the status of {kind} {namespace}/{name}: {error}"));
     }
 
     /// Sets an annotation.

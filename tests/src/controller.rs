@@ -95,6 +95,21 @@ impl Controller {
         self.child.as_mut().is_some_and(|child| matches!(child.try_wait(), Ok(None)))
     }
 
+    /// Bytes of memory that it holds, and that it held at most.
+    ///
+    /// # Panics
+    /// When it does not run.
+    #[must_use]
+    pub fn memory(&self) -> (u64, u64) {
+        let child = self.child.as_ref().unwrap_or_else(|| panic!("{} does not run", self.name));
+        let status = std::fs::read_to_string(format!("/proc/{}/status", child.id())).unwrap_or_default();
+        let field = |name: &str| {
+            let line = status.lines().find(|it| it.starts_with(name)).unwrap_or_default();
+            line.split_whitespace().nth(1).and_then(|it| it.parse::<u64>().ok()).unwrap_or_default() * 1024
+        };
+        (field("VmRSS:"), field("VmHWM:"))
+    }
+
     /// All that it logged.
     #[must_use]
     pub fn log(&self) -> String {

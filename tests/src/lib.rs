@@ -10,6 +10,7 @@
 
 mod api;
 mod audit;
+mod chart_artifacts;
 mod charts;
 mod cluster;
 mod controller;
@@ -23,6 +24,7 @@ mod world;
 
 pub use api::{Api, condition};
 pub use audit::{Audit, Call};
+pub use chart_artifacts::{ArtifactServer, helm_release};
 pub use charts::{ChartServer, pack};
 pub use controller::{Controller, binary};
 pub use git::Repository;

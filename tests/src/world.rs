@@ -46,6 +46,8 @@ pub struct World {
     /// Where our objects are.
     pub namespace: String,
     kubeconfig: PathBuf,
+    notification_kubeconfig: PathBuf,
+    helm_kubeconfig: PathBuf,
     embedded: Option<Server>,
     audit: Audit,
     dir: TempDir,
@@ -78,6 +80,8 @@ impl World {
             kustomize,
             namespace: stage.namespace,
             kubeconfig: stage.kubeconfig,
+            notification_kubeconfig: stage.controllers[2].clone(),
+            helm_kubeconfig: stage.controllers[3].clone(),
             embedded: stage.server,
             audit: Audit::new(&audit),
             dir,
@@ -87,6 +91,46 @@ impl World {
         world.source.start();
         world.kustomize.start();
         world
+    }
+
+    /// An address that nobody listens at, for a controller to come back to.
+    #[must_use]
+    pub fn free_address() -> SocketAddr {
+        free_address()
+    }
+
+    /// A notification-controller, which does not run yet, with more flags of its own.
+    #[must_use]
+    pub fn notification_controller(&self, flags: &[String]) -> Controller {
+        let scope = if self.is_embedded() { "--watch-all-namespaces=true" } else { "--watch-all-namespaces=false" };
+        let mut args: Vec<String> = ["--health-addr=0", scope].map(str::to_owned).into();
+        args.extend(flags.iter().cloned());
+        let env = [
+            ("KUBECONFIG", self.notification_kubeconfig.to_string_lossy().into_owned()),
+            ("RUNTIME_NAMESPACE", self.namespace.clone()),
+        ];
+        let env = env.map(|(key, value)| (key.to_owned(), value)).into();
+        Controller::new("notification-controller", args, env, self.dir.path())
+    }
+
+    /// A helm-controller, which does not run yet, with more flags of its own.
+    #[must_use]
+    pub fn helm_controller(&self, flags: &[&str]) -> Controller {
+        let scope = if self.is_embedded() { "--watch-all-namespaces=true" } else { "--watch-all-namespaces=false" };
+        let mut args: Vec<String> = ["--metrics-addr=0", "--health-addr=0", scope].map(str::to_owned).into();
+        args.extend(flags.iter().map(|it| (*it).to_owned()));
+        let env = [
+            ("KUBECONFIG", self.helm_kubeconfig.to_string_lossy().into_owned()),
+            ("RUNTIME_NAMESPACE", self.namespace.clone()),
+        ];
+        let env = env.map(|(key, value)| (key.to_owned(), value)).into();
+        Controller::new("helm-controller", args, env, self.dir.path())
+    }
+
+    /// The kubeconfig of an administrator.
+    #[must_use]
+    pub fn kubeconfig(&self) -> &Path {
+        &self.kubeconfig
     }
 
     /// Who asked for what; `None`, said so, on a cluster whose audit log is not ours to read.
@@ -287,8 +331,8 @@ struct Stage {
     api: Api,
     namespace: String,
     kubeconfig: PathBuf,
-    /// The kubeconfigs of source-controller and kustomize-controller.
-    controllers: [PathBuf; 2],
+    /// The kubeconfigs of source-controller, kustomize-controller, notification-controller and helm-controller.
+    controllers: [PathBuf; 4],
     server: Option<Server>,
     alone: Option<OwnedMutexGuard<()>>,
 }
@@ -296,7 +340,7 @@ struct Stage {
 impl Stage {
     async fn embedded(dir: &Path, audit: &Path) -> Self {
         let kubeconfig = dir.join("kubeconfig");
-        let names = ["source-controller", "kustomize-controller"];
+        let names = ["source-controller", "kustomize-controller", "notification-controller", "helm-controller"];
         // They are the accounts to which config/rbac gives rights, and have no others.
         let user = |name: &str| User {
             name: format!("system:serviceaccount:flux-system:{name}"),
@@ -332,7 +376,7 @@ impl Stage {
         let namespace = "sluice-e2e".to_owned();
         cluster::install(&api).await;
         cluster::sweep(&api, &namespace).await;
-        let controllers = [kubeconfig.clone(), kubeconfig.clone()];
+        let controllers = [kubeconfig.clone(), kubeconfig.clone(), kubeconfig.clone(), kubeconfig.clone()];
         Stage { api, namespace, kubeconfig, controllers, server: None, alone: Some(alone) }
     }
 }
