@@ -6,6 +6,7 @@
 //! without it a suite says that it skips.
 #![allow(clippy::print_stdout, reason = "printing is what this crate is for")]
 
+#[cfg(feature = "registry")]
 mod registry;
 
 use std::path::{Path, PathBuf};
@@ -13,6 +14,7 @@ use std::{env, fs};
 
 use serde_json::Value;
 
+#[cfg(feature = "registry")]
 pub use registry::{DockerRegistry, Door, REGISTRY_PASSWORD, REGISTRY_USER};
 
 /// A folder of recorded cases.
