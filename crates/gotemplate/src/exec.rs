@@ -11,7 +11,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use crate::limits::STACK_BYTES;
-use crate::parse::ast::{Command, Expr, Node, Pipe, Tree};
+use crate::parse::ast::{Command, Expr, Node, Pipe, Shown, Tree};
 use crate::{Error, Functions, Limits, Set, Value};
 
 /// A value, and whether its static type is `interface {}`: Go's messages tell the difference.
@@ -255,13 +255,21 @@ impl<'t> State<'_, 't, '_> {
 
     fn place(&self) -> String {
         let (pos, context) = match self.at {
-            At::Node(node) => (node.pos, node.to_string()),
-            At::Pipe(pipe) => (pipe.pos, pipe.to_string()),
-            At::Command(command) => (command.pos, command.to_string()),
-            At::Expr(expr) => (expr.pos, expr.to_string()),
+            At::Node(node) => (node.pos, self.shown(node)),
+            At::Pipe(pipe) => (pipe.pos, self.shown(pipe)),
+            At::Command(command) => (command.pos, self.shown(command)),
+            At::Expr(expr) => (expr.pos, self.shown(expr)),
         };
         let name = crate::quote(&self.tree.name);
         format!("template: {}: executing {name} at <{context}>: ", self.tree.location(pos))
+    }
+
+    /// A part of the tree as Go shows it.
+    pub(crate) fn shown<T>(&self, part: &T) -> String
+    where
+        for<'s> Shown<'s, T>: std::fmt::Display,
+    {
+        Shown(&self.tree.text, part).to_string()
     }
 
     pub(crate) fn enter(&mut self) -> Exec<()> {

@@ -1,6 +1,6 @@
 //! Floating point numbers as Go's strconv prints them.
 
-/// Formats with verb `e`, `E`, `f`, `g` or `G`; without a precision, the shortest text that reads back.
+/// Formats with verb `b`, `e`, `E`, `f`, `g`, `G`, `x` or `X`; without a precision, the shortest text that reads back.
 #[must_use]
 pub fn format_float(value: f64, verb: char, precision: Option<usize>) -> String {
     if value.is_nan() {
@@ -12,6 +12,9 @@ pub fn format_float(value: f64, verb: char, precision: Option<usize>) -> String 
     match verb {
         'e' | 'E' => exponential(value, verb, precision),
         'g' | 'G' => general(value, verb, precision),
+        'b' => binary(value),
+        'x' => hexadecimal(value, precision),
+        'X' => hexadecimal(value, precision).to_uppercase(),
         _ => match precision {
             Some(precision) => format!("{value:.precision$}"),
             None => format!("{value}"),
@@ -57,6 +60,60 @@ fn general(value: f64, verb: char, precision: Option<usize>) -> String {
     format!("{value:.decimals$}")
 }
 
+/// The bits behind the point of a `f64`.
+const FRACTION_BITS: u32 = 52;
+
+/// The mantissa, its leading one included, and the power of two that it is to be multiplied with.
+fn mantissa(value: f64) -> (u64, i32) {
+    let bits = value.abs().to_bits();
+    let (exponent, fraction) = ((bits >> FRACTION_BITS) as i32, bits & ((1 << FRACTION_BITS) - 1));
+    match exponent {
+        0 => (fraction, -1074),
+        _ => (fraction | 1 << FRACTION_BITS, exponent - 1075),
+    }
+}
+
+fn sign(value: f64) -> &'static str {
+    if value.is_sign_negative() { "-" } else { "" }
+}
+
+fn binary(value: f64) -> String {
+    let (mantissa, power) = mantissa(value);
+    format!("{}{mantissa}p{power:+}", sign(value))
+}
+
+/// One digit before the point, so many behind it, and a power of two.
+fn hexadecimal(value: f64, precision: Option<usize>) -> String {
+    let (mut mantissa, mut power) = mantissa(value);
+    if mantissa == 0 {
+        let zeros = "0".repeat(precision.unwrap_or(0));
+        let point = if zeros.is_empty() { "" } else { "." };
+        return format!("{}0x0{point}{zeros}p+00", sign(value));
+    }
+    // The leading one to bit 60, which leaves fifteen digits behind it.
+    let shift = mantissa.leading_zeros() - 3;
+    mantissa <<= shift;
+    power += 60 - shift as i32;
+    if let Some(digits) = precision.filter(|digits| *digits < 15) {
+        let dropped = 60 - 4 * digits as u32;
+        let (kept, rest, half) = (mantissa >> dropped, mantissa & ((1 << dropped) - 1), 1 << (dropped - 1));
+        let up = rest > half || rest == half && kept & 1 == 1;
+        mantissa = (kept + u64::from(up)) << dropped;
+        if mantissa >> 61 != 0 {
+            mantissa >>= 1;
+            power += 1;
+        }
+    }
+    let digits = format!("{:015x}", mantissa & ((1 << 60) - 1));
+    let digits = match precision {
+        Some(precision) => format!("{digits:0<precision$}")[..precision].to_owned(),
+        None => digits.trim_end_matches('0').to_owned(),
+    };
+    let point = if digits.is_empty() { "" } else { "." };
+    let power_sign = if power < 0 { '-' } else { '+' };
+    format!("{}0x1{point}{digits}p{power_sign}{:02}", sign(value), power.abs())
+}
+
 /// A float as encoding/json writes it. None for NaN and infinities.
 #[must_use]
 pub fn json_number(value: f64) -> Option<String> {
@@ -73,4 +130,27 @@ pub fn json_number(value: f64) -> Option<String> {
         });
     }
     Some(format_float(value, 'f', None))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::format_float;
+
+    #[test]
+    fn powers_of_two_are_written_as_go_writes_them() {
+        for (value, verb, precision, expected) in [
+            (1.0, 'x', None, "0x1p+00"),
+            (2.5, 'x', None, "0x1.4p+01"),
+            (-0.1, 'x', None, "-0x1.999999999999ap-04"),
+            (0.1, 'x', Some(3), "0x1.99ap-04"),
+            (1.9999, 'x', Some(1), "0x1.0p+01"),
+            (1e300, 'X', None, "0X1.7E43C8800759CP+996"),
+            (0.0, 'x', Some(2), "0x0.00p+00"),
+            (5e-324, 'x', None, "0x1p-1074"),
+            (2.5, 'b', None, "5629499534213120p-51"),
+            (-1.0, 'b', None, "-4503599627370496p-52"),
+        ] {
+            assert_eq!(format_float(value, verb, precision), expected, "{value} {verb} {precision:?}");
+        }
+    }
 }

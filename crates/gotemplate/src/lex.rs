@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use crate::parse::ast::{Pos, Span};
 use crate::quote::char_name;
 
 /// What a token is.
@@ -46,9 +47,15 @@ pub(crate) enum Kind {
 #[derive(Clone, Debug)]
 pub(crate) struct Token<'a> {
     pub(crate) kind: Kind,
-    pub(crate) pos: usize,
+    pub(crate) pos: Pos,
     pub(crate) line: u32,
     pub(crate) text: Cow<'a, str>,
+}
+
+impl Token<'_> {
+    pub(crate) fn span(&self) -> Span {
+        Span { start: self.pos, end: self.pos + self.text.len() as Pos }
+    }
 }
 
 const LEFT: &str = "{{";
@@ -86,7 +93,7 @@ impl<'a> Lexer<'a> {
                 return token;
             }
             if self.done {
-                return Token { kind: Kind::Eof, pos: self.pos, line: self.line, text: "EOF".into() };
+                return Token { kind: Kind::Eof, pos: self.pos as Pos, line: self.line, text: "EOF".into() };
             }
             if self.inside { self.action() } else { self.text() }
         }
@@ -112,7 +119,7 @@ impl<'a> Lexer<'a> {
 
     fn emit(&mut self, kind: Kind) {
         let text = &self.input[self.start..self.pos];
-        self.queue.push_back(Token { kind, pos: self.start, line: self.line, text: text.into() });
+        self.queue.push_back(Token { kind, pos: self.start as Pos, line: self.line, text: text.into() });
         self.ignore();
     }
 
@@ -126,7 +133,7 @@ impl<'a> Lexer<'a> {
     fn error(&mut self, message: impl Into<String>) {
         self.queue.push_back(Token {
             kind: Kind::Error,
-            pos: self.start,
+            pos: self.start as Pos,
             line: self.line,
             text: Cow::Owned(message.into()),
         });

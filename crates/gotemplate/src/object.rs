@@ -54,6 +54,11 @@ pub trait Object: Debug + Send + Sync {
     /// What JSON makes of it.
     fn json(&self) -> serde_json::Value;
 
+    /// The fields of a struct by their names in JSON, in order. None for what [`Object::json`] says whole.
+    fn json_fields(&self) -> Option<Vec<(&'static str, Value)>> {
+        None
+    }
+
     /// What printing makes of it, by `%v`, and by `%+v` if `plus`.
     fn print(&self, plus: bool) -> String;
 

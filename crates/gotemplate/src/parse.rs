@@ -4,10 +4,13 @@ pub(crate) mod ast;
 mod number;
 mod pipeline;
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use ast::{Branch, Node, NodeKind, Tree};
+use bytes::Bytes;
+
+use ast::{Branch, Invocation, Node, NodeKind, Pos, Tree};
 
 use crate::Error;
 use crate::lex::{Kind, Lexer, Token};
@@ -21,13 +24,21 @@ pub(crate) struct Parsed {
     pub(crate) trees: Vec<Arc<Tree>>,
 }
 
-pub(crate) fn parse(name: &str, text: &str, known: &dyn Fn(&str) -> bool) -> Result<Parsed, Error> {
-    let text: Arc<str> = Arc::from(text);
+pub(crate) fn parse(name: &str, text: &Bytes, known: &dyn Fn(&str) -> bool) -> Result<Parsed, Error> {
+    if Pos::try_from(text.len()).is_err() {
+        let most = Pos::MAX;
+        return Err(Error::new(format!("template: {name}: longer than {most} bytes (limit: parser text)")));
+    }
+    let text = match String::from_utf8_lossy(text) {
+        Cow::Borrowed(_) => text.clone(),
+        Cow::Owned(mended) => Bytes::from(mended),
+    };
     let source = text.clone();
+    let source = std::str::from_utf8(&source).map_err(|error| Error::new(error.to_string()))?;
     let mut parser = Parser {
-        name: name.to_owned(),
+        name: Arc::from(name),
         text,
-        lexer: Lexer::new(&source),
+        lexer: Lexer::new(source),
         tokens: std::array::from_fn(|_| Token { kind: Kind::Eof, pos: 0, line: 1, text: "".into() }),
         peeked: 0,
         vars: vec!["$".to_owned()],
@@ -44,8 +55,8 @@ pub(crate) fn parse(name: &str, text: &str, known: &dyn Fn(&str) -> bool) -> Res
 }
 
 pub(super) struct Parser<'a> {
-    name: String,
-    text: Arc<str>,
+    name: Arc<str>,
+    text: Bytes,
     lexer: Lexer<'a>,
     tokens: [Token<'a>; 3],
     peeked: usize,
@@ -179,20 +190,21 @@ impl<'a> Parser<'a> {
                 Item::Ended(ended) => return self.error(format!("unexpected {}", ended.text())),
             }
         }
-        let name = self.name.clone();
+        let name = self.name.as_ref().to_owned();
         self.add(name, root)
     }
 
     fn add(&mut self, name: String, root: Vec<Node>) -> Parse<()> {
         if let Some(known) = self.trees.get(&name)
-            && !ast::is_empty(&known.root)
+            && !known.is_empty()
         {
-            if ast::is_empty(&root) {
+            if ast::is_empty(&root, &self.text) {
                 return Ok(());
             }
             return self.error(format!("template: multiple definition of template {}", quote(&name)));
         }
-        let tree = Tree { name: name.clone(), parse_name: self.name.clone(), text: self.text.clone(), root };
+        let tree =
+            Tree { name: name.clone(), parse_name: self.name.clone(), text: self.text.clone(), root: root.into() };
         if self.trees.insert(name.clone(), Arc::new(tree)).is_none() {
             self.order.push(name);
         }
@@ -249,7 +261,7 @@ impl<'a> Parser<'a> {
     fn text_or_action(&mut self) -> Parse<Item> {
         let token = self.next_non_space();
         match token.kind {
-            Kind::Text => Ok(Item::Node(Node { pos: token.pos, kind: NodeKind::Text(token.text.into_owned()) })),
+            Kind::Text => Ok(Item::Node(Node { pos: token.pos, kind: NodeKind::Text(token.span()) })),
             Kind::LeftDelim => {
                 self.action_line = token.line;
                 let item = self.action();
@@ -289,7 +301,10 @@ impl<'a> Parser<'a> {
                     self.backup();
                     pipe = Some(self.pipeline("template clause", Kind::RightDelim)?);
                 }
-                return Ok(Item::Node(Node { pos: token.pos, kind: NodeKind::Template { name, pipe } }));
+                return Ok(Item::Node(Node {
+                    pos: token.pos,
+                    kind: NodeKind::Template(Box::new(Invocation { name, pipe })),
+                }));
             }
             _ => {
                 self.backup();
@@ -301,16 +316,16 @@ impl<'a> Parser<'a> {
         Ok(Item::Node(Node { pos: kind.0.unwrap_or(pos), kind: kind.1 }))
     }
 
-    fn block(&mut self) -> Parse<(Option<usize>, NodeKind)> {
+    fn block(&mut self) -> Parse<(Option<Pos>, NodeKind)> {
         let context = "block clause";
         let token = self.next_non_space();
         let name = self.template_name(&token, context)?;
         let pipe = self.pipeline(context, Kind::RightDelim)?;
         self.body(context, name.clone())?;
-        Ok((Some(token.pos), NodeKind::Template { name, pipe: Some(pipe) }))
+        Ok((Some(token.pos), NodeKind::Template(Box::new(Invocation { name, pipe: Some(pipe) }))))
     }
 
-    fn leave(&mut self, word: &str, kind: NodeKind) -> Parse<(Option<usize>, NodeKind)> {
+    fn leave(&mut self, word: &str, kind: NodeKind) -> Parse<(Option<Pos>, NodeKind)> {
         let token = self.next_non_space();
         if token.kind != Kind::RightDelim {
             return self.unexpected(&token, &format!("{{{{{word}}}}}"));
@@ -321,7 +336,7 @@ impl<'a> Parser<'a> {
         Ok((None, kind))
     }
 
-    fn control(&mut self, kind: Kind, pos: usize) -> Parse<Node> {
+    fn control(&mut self, kind: Kind, pos: Pos) -> Parse<Node> {
         let context = match kind {
             Kind::If => "if",
             Kind::With => "with",
@@ -342,18 +357,18 @@ impl<'a> Parser<'a> {
             if next == kind && kind != Kind::Range {
                 let token = self.next();
                 self.deeper()?;
-                otherwise = Some(vec![self.control(kind, token.pos)?]);
+                otherwise = Some(Box::from([self.control(kind, token.pos)?]));
                 self.nesting -= 1;
             } else {
                 let (list, ended) = self.list()?;
                 if let Ended::Else = ended {
                     return self.error(format!("expected end; found {}", ended.text()));
                 }
-                otherwise = Some(list);
+                otherwise = Some(list.into());
             }
         }
         self.vars.truncate(vars);
-        let branch = Branch { pipe, list, otherwise };
+        let branch = Box::new(Branch { pipe, list: list.into(), otherwise });
         let kind = match kind {
             Kind::If => NodeKind::If(branch),
             Kind::With => NodeKind::With(branch),

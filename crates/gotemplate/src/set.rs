@@ -3,7 +3,9 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use crate::parse::ast::{Tree, is_empty};
+use bytes::Bytes;
+
+use crate::parse::ast::Tree;
 use crate::{Error, Functions};
 
 /// Threads that read texts side by side, and from how many bytes on that is worth it.
@@ -47,26 +49,28 @@ impl Set {
     /// # Errors
     /// A syntax error, or a function that `functions` lacks, as Go words it.
     pub fn parse(&mut self, name: &str, text: &str, functions: &Functions) -> Result<Template, Error> {
-        let trees = crate::parse::parse(name, text, &|name| functions.has(name))?.trees;
+        let text = Bytes::copy_from_slice(text.as_bytes());
+        let trees = crate::parse::parse(name, &text, &|name| functions.has(name))?.trees;
         let own = trees.iter().find(|tree| tree.name == name).cloned();
         self.insert(trees);
         Ok(Template(own))
     }
 
-    /// Adds many texts, as [`Self::parse`] one after the other; they are read side by side where that is worth it.
+    /// Adds many texts, as [`Self::parse`] one after the other; they are read side by side where that is worth it. The set
+    /// keeps them: what is not UTF-8 in them is replaced.
     ///
     /// # Errors
     /// The place in the list and the error of the first text that has one.
-    pub fn parse_all(&mut self, texts: &[(&str, &str)], functions: &Functions) -> Result<(), (usize, Error)> {
+    pub fn parse_all(&mut self, texts: &[(&str, Bytes)], functions: &Functions) -> Result<(), (usize, Error)> {
         let known = |name: &str| functions.has(name);
-        let read = |(name, text): &(&str, &str)| crate::parse::parse(name, text, &known);
+        let read = |(name, text): &(&str, Bytes)| crate::parse::parse(name, text, &known);
         let threads = std::thread::available_parallelism().map_or(1, usize::from).min(MOST_THREADS);
         let bytes: usize = texts.iter().map(|(_, text)| text.len()).sum();
         let parsed: Vec<_> = if threads < 2 || bytes < WORTH_THREADS {
             texts.iter().map(read).collect()
         } else {
             // Equal shares of bytes, not of files.
-            let mut shares: Vec<&[(&str, &str)]> = Vec::new();
+            let mut shares: Vec<&[(&str, Bytes)]> = Vec::new();
             let (mut from, mut size) = (0, 0);
             for (at, (_, text)) in texts.iter().enumerate() {
                 size += text.len();
@@ -77,7 +81,7 @@ impl Set {
             }
             shares.push(&texts[from..]);
             std::thread::scope(|scope| {
-                let work = |share: &[(&str, &str)]| share.iter().map(read).collect::<Vec<_>>();
+                let work = |share: &[(&str, Bytes)]| share.iter().map(read).collect::<Vec<_>>();
                 let (own, others) = shares.split_first().expect("one was pushed");
                 let others: Vec<_> = others.iter().map(|share| scope.spawn(move || work(share))).collect();
                 let mut all = work(own);
@@ -95,7 +99,7 @@ impl Set {
 
     fn insert(&mut self, trees: Vec<Arc<Tree>>) {
         for tree in trees {
-            if is_empty(&tree.root) && self.get(&tree.name).is_some() {
+            if tree.is_empty() && self.get(&tree.name).is_some() {
                 continue;
             }
             self.trees.insert(tree.name.clone(), tree);

@@ -130,13 +130,16 @@ pub(crate) fn parse_float(text: &str) -> Option<f64> {
 }
 
 /// A JSON value of any value; an error for what JSON cannot say.
+/// How deep a value may nest that is written as JSON or YAML.
+pub(crate) const MOST_NESTED: usize = 500;
+
 pub(crate) fn to_json(value: &Value) -> Result<serde_json::Value, Error> {
     to_json_at(value, 0)
 }
 
 fn to_json_at(value: &Value, depth: usize) -> Result<serde_json::Value, Error> {
     use serde_json::Value as J;
-    if depth > 500 {
+    if depth > MOST_NESTED {
         return fail("json: unsupported value: encountered a cycle via map[string]interface {}");
     }
     Ok(match value {

@@ -1,9 +1,9 @@
 //! Digests, random texts, keys.
 
-use aws_lc_rs::digest;
 use std::fs::File;
 use std::io::Read as _;
 
+use aws_lc_rs::digest;
 use aws_lc_rs::rand::{SecureRandom, SystemRandom};
 use sluice_gotemplate::{Call, Error, Functions};
 
@@ -17,7 +17,7 @@ pub(crate) fn random_u64() -> u64 {
 }
 
 /// Random bytes from the system. The library's own generator gathers entropy first, which takes it 70 ms.
-fn fill(bytes: &mut [u8]) -> Result<(), Error> {
+pub(crate) fn fill(bytes: &mut [u8]) -> Result<(), Error> {
     let read = File::open("/dev/urandom").and_then(|mut source| source.read_exact(bytes));
     read.or_else(|_| SystemRandom::new().fill(bytes)).map_err(|_| Error::new("no randomness"))
 }
@@ -25,12 +25,12 @@ fn fill(bytes: &mut [u8]) -> Result<(), Error> {
 fn random(call: &mut Call<'_, '_>, count: i64, alphabet: &[u8]) -> Outcome {
     let count = usize::try_from(count).unwrap_or(0);
     call.check_size(count.saturating_mul(8))?;
-    let mut out = String::with_capacity(count);
-    while out.len() < count {
-        let byte = random_u64();
-        out.push(alphabet[(byte % alphabet.len() as u64) as usize] as char);
-    }
-    ok(out)
+    // Eight bytes for each character, so that none is likelier than another by more than 2^-57.
+    let mut bytes = vec![0; count * 8];
+    fill(&mut bytes)?;
+    let (numbers, _) = bytes.as_chunks::<8>();
+    let pick = |number: &[u8; 8]| alphabet[(u64::from_le_bytes(*number) % alphabet.len() as u64) as usize] as char;
+    ok(numbers.iter().map(pick).collect::<String>())
 }
 
 const ALPHA: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";

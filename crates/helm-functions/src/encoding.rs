@@ -5,7 +5,7 @@ use base64::engine::general_purpose::STANDARD;
 use sluice_gotemplate::{Elem, Error, Functions, Value, json_number};
 use sluice_yaml::Dialect;
 
-use crate::convert::{ANY, STR, ok, text, to_json};
+use crate::convert::{ANY, MOST_NESTED, STR, ok, text, to_json};
 use crate::json;
 
 pub(crate) fn base64_text(bytes: &[u8]) -> String {
@@ -104,8 +104,29 @@ fn mismatch(found: &serde_json::Value, wanted: &str) -> String {
 }
 
 fn pretty_yaml(value: &Value) -> Result<String, Error> {
-    let text = sluice_yaml::emit_pretty(&to_json(value)?).map_err(|error| Error::new(error.to_string()))?;
+    let text =
+        sluice_yaml::emit_pretty(&to_json(&spelled_out(value, 0))?).map_err(|error| Error::new(error.to_string()))?;
     Ok(text.strip_suffix('\n').map(str::to_owned).unwrap_or(text))
+}
+
+/// What only JSON knows: bytes are a list of numbers in YAML, and a nil list is an empty one.
+fn spelled_out(value: &Value, depth: usize) -> Value {
+    match value {
+        Value::Bytes(bytes) => Value::list(bytes.iter().map(|byte| Value::Uint8(*byte))),
+        Value::List(list) if depth < MOST_NESTED => {
+            Value::list(list.items.iter().map(|item| spelled_out(item, depth + 1)))
+        }
+        Value::Map(map) if depth < MOST_NESTED => {
+            Value::map(map.snapshot().into_iter().map(|(key, item)| (key, spelled_out(&item, depth + 1))))
+        }
+        Value::Object(object) => match object.entries() {
+            Some(entries) if object.is_map() => {
+                Value::map(entries.into_iter().map(|(key, item)| (text(&key).into_owned(), spelled_out(&item, depth))))
+            }
+            _ => value.clone(),
+        },
+        other => other.clone(),
+    }
 }
 
 pub(crate) fn yaml(value: &Value) -> Result<String, Error> {
@@ -192,57 +213,115 @@ fn unbase32(text: &str) -> Result<Vec<u8>, usize> {
 
 /// Go's encoding/json of a value, compact or indented, with or without HTML's characters escaped.
 fn json_text(value: &Value, indent: Option<&str>, html: bool) -> Result<String, Error> {
-    let data = to_json(value)?;
-    let mut out = String::new();
-    write_json(&mut out, &data, indent, html, 0);
-    Ok(out)
+    let mut writer = JsonWriter { out: String::new(), indent, html };
+    writer.value(value, 0)?;
+    Ok(writer.out)
 }
 
-fn write_json(out: &mut String, value: &serde_json::Value, indent: Option<&str>, html: bool, depth: usize) {
-    use serde_json::Value as J;
-    let line = |out: &mut String, depth: usize| {
-        if let Some(indent) = indent {
-            out.push('\n');
-            out.push_str(&indent.repeat(depth));
-        }
-    };
-    match value {
-        J::Null => out.push_str("null"),
-        J::Bool(flag) => out.push_str(if *flag { "true" } else { "false" }),
-        J::Number(number) if number.is_f64() => {
-            out.push_str(&json_number(number.as_f64().unwrap_or(0.0)).unwrap_or_default());
-        }
-        J::Number(number) => out.push_str(&number.to_string()),
-        J::String(text) => write_string(out, text, html),
-        J::Array(items) => {
-            out.push('[');
-            for (index, item) in items.iter().enumerate() {
-                if index > 0 {
-                    out.push(',');
+/// Writes JSON as encoding/json does: structs in the order of their fields, maps in the order of their keys.
+struct JsonWriter<'i> {
+    out: String,
+    indent: Option<&'i str>,
+    html: bool,
+}
+
+impl JsonWriter<'_> {
+    fn value(&mut self, value: &Value, depth: usize) -> Result<(), Error> {
+        match value {
+            Value::String(text) => write_string(&mut self.out, text, self.html),
+            Value::List(list) if !list.is_nil() && depth < MOST_NESTED => {
+                self.list(list.items.iter(), depth, |writer, item| writer.value(item, depth + 1))?;
+            }
+            Value::Map(map) if depth < MOST_NESTED => {
+                // A copy: a map may stand in itself.
+                let entries = map.snapshot();
+                let entries = entries.iter().map(|(key, item)| (key.as_str(), item));
+                self.map(entries, depth, |writer, item| writer.value(item, depth + 1))?;
+            }
+            Value::Object(object) => match object.json_fields() {
+                Some(fields) => {
+                    let fields = fields.iter().map(|(key, item)| (*key, item));
+                    self.map(fields, depth, |writer, item| writer.value(item, depth + 1))?;
                 }
-                line(out, depth + 1);
-                write_json(out, item, indent, html, depth + 1);
-            }
-            if !items.is_empty() {
-                line(out, depth);
-            }
-            out.push(']');
+                None => self.data(&object.json(), depth)?,
+            },
+            other => self.data(&to_json(other)?, depth)?,
         }
-        J::Object(map) => {
-            out.push('{');
-            for (index, (key, item)) in map.iter().enumerate() {
-                if index > 0 {
-                    out.push(',');
-                }
-                line(out, depth + 1);
-                write_string(out, key, html);
-                out.push_str(if indent.is_some() { ": " } else { ":" });
-                write_json(out, item, indent, html, depth + 1);
+        Ok(())
+    }
+
+    fn data(&mut self, value: &serde_json::Value, depth: usize) -> Result<(), Error> {
+        use serde_json::Value as J;
+        match value {
+            J::Null => self.out.push_str("null"),
+            J::Bool(flag) => self.out.push_str(if *flag { "true" } else { "false" }),
+            J::Number(number) if number.is_f64() => {
+                self.out.push_str(&json_number(number.as_f64().unwrap_or(0.0)).unwrap_or_default());
             }
-            if !map.is_empty() {
-                line(out, depth);
+            J::Number(number) => self.out.push_str(&number.to_string()),
+            J::String(text) => write_string(&mut self.out, text, self.html),
+            J::Array(items) => self.list(items.iter(), depth, |writer, item| writer.data(item, depth + 1))?,
+            J::Object(map) => {
+                let entries = map.iter().map(|(key, item)| (key.as_str(), item));
+                self.map(entries, depth, |writer, item| writer.data(item, depth + 1))?;
             }
-            out.push('}');
+        }
+        Ok(())
+    }
+
+    fn list<T>(
+        &mut self,
+        items: impl ExactSizeIterator<Item = T>,
+        depth: usize,
+        write: impl Fn(&mut Self, T) -> Result<(), Error>,
+    ) -> Result<(), Error> {
+        let empty = items.len() == 0;
+        self.out.push('[');
+        for (index, item) in items.enumerate() {
+            self.next(index, depth);
+            write(self, item)?;
+        }
+        self.close(']', empty, depth);
+        Ok(())
+    }
+
+    fn map<'v, T>(
+        &mut self,
+        entries: impl ExactSizeIterator<Item = (&'v str, T)>,
+        depth: usize,
+        write: impl Fn(&mut Self, T) -> Result<(), Error>,
+    ) -> Result<(), Error> {
+        let empty = entries.len() == 0;
+        self.out.push('{');
+        for (index, (key, item)) in entries.enumerate() {
+            self.next(index, depth);
+            write_string(&mut self.out, key, self.html);
+            self.out.push_str(if self.indent.is_some() { ": " } else { ":" });
+            write(self, item)?;
+        }
+        self.close('}', empty, depth);
+        Ok(())
+    }
+
+    /// What stands in front of an element.
+    fn next(&mut self, index: usize, depth: usize) {
+        if index > 0 {
+            self.out.push(',');
+        }
+        self.line(depth + 1);
+    }
+
+    fn close(&mut self, bracket: char, empty: bool, depth: usize) {
+        if !empty {
+            self.line(depth);
+        }
+        self.out.push(bracket);
+    }
+
+    fn line(&mut self, depth: usize) {
+        if let Some(indent) = self.indent {
+            self.out.push('\n');
+            self.out.extend(std::iter::repeat_n(indent, depth));
         }
     }
 }

@@ -55,15 +55,10 @@ pub(crate) fn add(f: &mut Functions) {
     f.add("subf", &[ANY], Some(ANY), |_, a| ok(decimal(a, 0.0, |x, y| x.checked_sub(y), |x, y| x - y)));
     f.add("mulf", &[ANY], Some(ANY), |_, a| ok(product(a)));
     f.add("divf", &[ANY], Some(ANY), |_, a| {
-        let mut value = to_float(&a[0]);
-        for by in &a[1..] {
-            let by = to_float(by);
-            if by == 0.0 {
-                return fail("decimal division by 0");
-            }
-            value /= by;
+        if a[1..].iter().any(|by| to_float(by) == 0.0) {
+            return fail("decimal division by 0");
         }
-        ok(value)
+        ok(quotient(a))
     });
     f.add("int", &[ANY], None, |_, a| Ok(Value::Int(to_int64(&a[0]))));
     f.add("int64", &[ANY], None, |_, a| Ok(Value::Int64(to_int64(&a[0]))));
@@ -130,4 +125,30 @@ fn product(values: &[Value]) -> f64 {
         };
     }
     precise.map_or(value, back)
+}
+
+/// The decimal library keeps this many digits behind the point of a quotient.
+const QUOTIENT_DIGITS: u32 = 16;
+
+fn quotient(values: &[Value]) -> f64 {
+    let mut numbers = values.iter().map(to_float);
+    let mut value = numbers.next().unwrap_or_default();
+    let mut precise = parts(value);
+    for number in numbers {
+        value /= number;
+        precise = match (precise, parts(number)) {
+            (Some(over), Some(under)) => divided(over, under),
+            _ => None,
+        };
+    }
+    precise.map_or(value, back)
+}
+
+/// Rounded half away from zero. None if the digits do not fit.
+fn divided((over, over_scale): (i128, u32), (under, under_scale): (i128, u32)) -> Option<(i128, u32)> {
+    let over = over.checked_mul(10i128.checked_pow(QUOTIENT_DIGITS + under_scale)?)?;
+    let under = under.checked_mul(10i128.checked_pow(over_scale)?)?;
+    let (whole, rest) = (over.checked_div(under)?, over.checked_rem(under)?);
+    let up = i128::from(rest.unsigned_abs() >= under.unsigned_abs().div_ceil(2));
+    Some((whole + up * over.signum() * under.signum(), QUOTIENT_DIGITS))
 }

@@ -5,7 +5,6 @@ use aws_lc_rs::cipher::{
 };
 use aws_lc_rs::hmac;
 use aws_lc_rs::iv::FixedLength;
-use aws_lc_rs::rand::{SecureRandom, SystemRandom};
 use base64::Engine as _;
 use blowfish::Blowfish;
 use sluice_gotemplate::{Call, Error, Functions, Param};
@@ -63,7 +62,7 @@ fn no_cipher() -> Error {
 
 fn random<const N: usize>() -> Result<[u8; N], Error> {
     let mut bytes = [0; N];
-    SystemRandom::new().fill(&mut bytes).map_err(|_| Error::new("no randomness"))?;
+    crate::crypto::fill(&mut bytes)?;
     Ok(bytes)
 }
 

@@ -283,41 +283,26 @@ fn wrap(call: &mut Call<'_, '_>, width: i64, newline: &str, long: bool, value: &
     call.check_size(value.len().saturating_mul(newline.len().max(1) + 1))?;
     let newline = if newline.is_empty() { "\n" } else { newline };
     let width = width.max(1) as usize;
-    let chars: Vec<char> = value.chars().collect();
-    let mut offset = 0;
-    let mut out = String::new();
-    while offset < chars.len() {
-        if chars[offset] == ' ' {
-            offset += 1;
+    // Go counts bytes, and cuts through letters.
+    let mut rest = value.as_bytes();
+    let mut out = Vec::with_capacity(value.len());
+    while rest.len() > width {
+        if rest[0] == b' ' {
+            rest = &rest[1..];
             continue;
         }
-        if chars.len() - offset <= width {
-            break;
-        }
-        let end = offset + width;
-        let space = (offset..=end).rev().find(|at| chars.get(*at) == Some(&' '));
-        if let Some(space) = space {
-            out.extend(&chars[offset..space]);
-            out.push_str(newline);
-            offset = space + 1;
-        } else if long {
-            out.extend(&chars[offset..end]);
-            out.push_str(newline);
-            offset = end;
-        } else {
-            match (end..chars.len()).find(|at| chars[*at] == ' ') {
-                Some(space) => {
-                    out.extend(&chars[offset..space]);
-                    out.push_str(newline);
-                    offset = space + 1;
-                }
-                None => {
-                    out.extend(&chars[offset..]);
-                    offset = chars.len();
-                }
-            }
-        }
+        let (line, next) = match rest[..=width].iter().rposition(|byte| *byte == b' ') {
+            Some(space) => (&rest[..space], space + 1),
+            None if long => (&rest[..width], width),
+            None => match rest[width..].iter().position(|byte| *byte == b' ') {
+                Some(space) => (&rest[..width + space], width + space + 1),
+                None => break,
+            },
+        };
+        out.extend_from_slice(line);
+        out.extend_from_slice(newline.as_bytes());
+        rest = &rest[next..];
     }
-    out.extend(&chars[offset.min(chars.len())..]);
+    out.extend_from_slice(rest);
     ok(out)
 }

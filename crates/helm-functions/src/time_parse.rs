@@ -2,7 +2,7 @@
 
 use jiff::Zoned;
 use jiff::tz::TimeZone;
-use sluice_gotemplate::{DAYS, MONTHS, TIME_ELEMENTS, quote};
+use sluice_gotemplate::{DAYS, MONTHS, TIME_ELEMENTS};
 
 #[derive(Default)]
 struct Parts {
@@ -53,6 +53,20 @@ pub(crate) fn parse(layout: &str, value: &str) -> Result<Zoned, String> {
         return Err(fail(format!(": extra text: {}", quote(v))));
     }
     parts.time().map_err(|what| fail(format!(": {what} out of range")))
+}
+
+/// As the package of times quotes: what is no printable ASCII byte by byte.
+fn quote(text: &str) -> String {
+    let mut out = String::from("\"");
+    for byte in text.bytes() {
+        match byte {
+            b'"' | b'\\' => out.extend(['\\', char::from(byte)]),
+            b' '..=0x7f => out.push(char::from(byte)),
+            _ => out.push_str(&format!("\\x{byte:02x}")),
+        }
+    }
+    out.push('"');
+    out
 }
 
 /// The text before the first element, the element, and the rest.

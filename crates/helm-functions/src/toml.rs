@@ -115,7 +115,7 @@ fn inline(value: &Value, depth: usize) -> Result<String, Error> {
         Value::Float(number) if number.is_nan() => "nan".into(),
         Value::Float(number) if number.is_infinite() => if *number > 0.0 { "inf" } else { "-inf" }.into(),
         Value::Float(number) => {
-            let shown = format_float(*number, if number.abs() < 1e21 { 'f' } else { 'g' }, None);
+            let shown = format_float(*number, 'g', None);
             if shown.contains(['.', 'e']) { shown } else { format!("{shown}.0") }
         }
         Value::String(_) | Value::Raw(_) => quoted(&text(value)),

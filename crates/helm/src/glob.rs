@@ -13,39 +13,49 @@ enum Token {
     Class { negate: bool, ranges: Vec<(char, char)> },
 }
 
-/// Whether the pattern is well formed.
-pub(crate) fn check(pattern: &str) -> Result<(), BadPattern> {
-    tokens(pattern).map(drop)
+/// A pattern of Go's `path.Match`.
+#[derive(Debug)]
+pub(crate) struct Pattern(Vec<Token>);
+
+impl Pattern {
+    pub(crate) fn parse(pattern: &str) -> Result<Self, BadPattern> {
+        tokens(pattern).map(Self)
+    }
+
+    /// Whether the whole of `name` matches. `*` and `?` do not match a slash.
+    pub(crate) fn matches(&self, name: &str) -> bool {
+        let (mut tokens, mut rest) = (&*self.0, name);
+        // After the last star: the tokens behind it and what it has not eaten yet.
+        let mut star = None;
+        while !rest.is_empty() || !tokens.is_empty() {
+            let next = rest.chars().next();
+            match (tokens.split_first(), next) {
+                (Some((Token::Star, behind)), _) => {
+                    star = Some((behind, rest));
+                    tokens = behind;
+                    continue;
+                }
+                (Some((token, behind)), Some(c)) if token.accepts(c) => {
+                    (tokens, rest) = (behind, &rest[c.len_utf8()..]);
+                    continue;
+                }
+                _ => {}
+            }
+            let eaten = star.and_then(|(behind, left): (_, &str)| {
+                let c = left.chars().next().filter(|c| *c != '/')?;
+                Some((behind, &left[c.len_utf8()..]))
+            });
+            let Some((behind, left)) = eaten else { return false };
+            star = eaten;
+            (tokens, rest) = (behind, left);
+        }
+        true
+    }
 }
 
-/// Whether the whole of `name` matches; a bad pattern matches nothing. `*` and `?` do not match a slash.
+/// Whether the whole of `name` matches; a bad pattern matches nothing.
 pub(crate) fn matches(pattern: &str, name: &str) -> bool {
-    let Ok(tokens) = tokens(pattern) else { return false };
-    let name: Vec<char> = name.chars().collect();
-    // After the last star: where its token is and how far it has eaten.
-    let (mut t, mut n, mut star) = (0, 0, None);
-    while n < name.len() || t < tokens.len() {
-        match tokens.get(t) {
-            Some(Token::Star) => {
-                star = Some((t, n));
-                t += 1;
-                continue;
-            }
-            Some(token) if n < name.len() && token.accepts(name[n]) => {
-                (t, n) = (t + 1, n + 1);
-                continue;
-            }
-            _ => {}
-        }
-        match star {
-            Some((at, eaten)) if eaten < name.len() && name[eaten] != '/' => {
-                star = Some((at, eaten + 1));
-                (t, n) = (at + 1, eaten + 1);
-            }
-            _ => return false,
-        }
-    }
-    true
+    Pattern::parse(pattern).is_ok_and(|pattern| pattern.matches(name))
 }
 
 impl Token {

@@ -1,6 +1,6 @@
 //! `.helmignore`: which files of a folder are no part of the chart.
 
-use crate::glob::{self, BadPattern};
+use crate::glob::{BadPattern, Pattern};
 
 /// The rules of a `.helmignore` file, with Helm's own added.
 #[derive(Debug, Default)]
@@ -8,7 +8,7 @@ pub(crate) struct Rules(Vec<Rule>);
 
 #[derive(Debug)]
 struct Rule {
-    pattern: String,
+    pattern: Pattern,
     negate: bool,
     must_be_dir: bool,
     whole_path: bool,
@@ -59,17 +59,17 @@ impl Rule {
         if rule.contains("**") {
             return Err(IgnoreError::DoubleStar);
         }
-        glob::check(rule)?;
+        Pattern::parse(rule)?;
         let (negate, rule) = rule.strip_prefix('!').map_or((false, rule), |rest| (true, rest));
         let (must_be_dir, rule) = rule.strip_suffix('/').map_or((false, rule), |rest| (true, rest));
         let whole_path = rule.contains('/');
-        let pattern = rule.strip_prefix('/').unwrap_or(rule).to_owned();
+        let pattern = Pattern::parse(rule.strip_prefix('/').unwrap_or(rule))?;
         Ok(Some(Self { pattern, negate, must_be_dir, whole_path }))
     }
 
     fn matches(&self, path: &str) -> bool {
         let subject = if self.whole_path { path } else { path.rsplit('/').next().unwrap_or(path) };
-        glob::matches(&self.pattern, subject)
+        self.pattern.matches(subject)
     }
 }
 

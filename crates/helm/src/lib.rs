@@ -31,7 +31,7 @@ pub use chart::{Chart, Crd, File, Lock};
 pub use error::Error;
 pub use ignore::IgnoreError;
 pub use limits::Limits;
-pub use manifests::{Hook, Manifest};
+pub use manifests::{Hook, Manifest, sort_documents};
 pub use metadata::{Dependency, Invalid, Maintainer, Metadata};
 pub use render::{
     Release, RenderOptions, Rendered, check_dependencies, check_installable, name_from_template, render,

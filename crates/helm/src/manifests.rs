@@ -1,9 +1,7 @@
 //! Rendered texts taken apart into manifests and hooks, in the order they are applied.
 
 use std::collections::BTreeMap;
-use std::sync::LazyLock;
 
-use regex::Regex;
 use serde_json::{Map, Value};
 use sluice_yaml::Dialect;
 
@@ -106,12 +104,32 @@ pub(crate) fn install_rank(kind: &str) -> (usize, &str) {
     }
 }
 
-static SEPARATOR: LazyLock<Regex> =
-    LazyLock::new(|| Regex::new(r"(?m)^---[\t\n\f\r ]*").expect("the expression is valid"));
+/// What stands between documents at the beginning of a line, with the white space behind it.
+const SEPARATOR: &str = "---";
 
 /// The documents of a rendered text, their texts as they are.
 pub fn split(text: &str) -> impl Iterator<Item = &str> {
-    SEPARATOR.split(text.trim_start()).map(str::trim_start).filter(|part| !part.is_empty())
+    let mut rest = Some((text.trim_start(), true));
+    let parts = std::iter::from_fn(move || {
+        let (text, at_line_start) = rest?;
+        let Some(end) = separator(text, at_line_start) else {
+            rest = None;
+            return Some(text);
+        };
+        let after = &text[end + SEPARATOR.len()..];
+        let next = after.trim_start_matches(['\t', '\n', '\x0c', '\r', ' ']);
+        rest = Some((next, after[..after.len() - next.len()].ends_with('\n')));
+        Some(&text[..end])
+    });
+    parts.map(str::trim_start).filter(|part| !part.is_empty())
+}
+
+/// Where the first separator is.
+fn separator(text: &str, at_line_start: bool) -> Option<usize> {
+    if at_line_start && text.starts_with(SEPARATOR) {
+        return Some(0);
+    }
+    text.find("\n---").map(|at| at + 1)
 }
 
 /// Takes apart the rendered templates, by path.
@@ -130,14 +148,28 @@ pub(crate) fn sort(files: &BTreeMap<String, String>, most: usize) -> Result<Sort
             return Err(Error::Limit(format!("the chart makes more than {most} objects (limit objects)")));
         }
     }
+    sorted(&documents)
+}
+
+fn sorted(documents: &[(&str, &str)]) -> Result<Sorted, Error> {
     let mut sorted = Sorted::default();
-    for ((path, document), head) in documents.iter().zip(heads(&documents)) {
+    for ((path, document), head) in documents.iter().zip(heads(documents)) {
         let head = head.map_err(|why| Error::Render(format!("YAML parse error on {path}: {why}")))?;
         head.place(path, document, &mut sorted);
     }
     sorted.manifests.sort_by(|a, b| install_rank(&a.kind).cmp(&install_rank(&b.kind)));
     sorted.hooks.sort_by(|a, b| install_rank(&a.kind).cmp(&install_rank(&b.kind)));
     Ok(sorted)
+}
+
+/// Takes documents, each with the path of its template, apart into manifests and hooks, in the order of an installation: as
+/// Helm does with what a post-renderer gives back. Their annotations alone say which of them are hooks, and when those run.
+///
+/// # Errors
+/// A text that is no YAML or no object.
+pub fn sort_documents(documents: &[(&str, &str)]) -> Result<(Vec<Manifest>, Vec<Hook>), Error> {
+    let sorted = sorted(documents)?;
+    Ok((sorted.manifests, sorted.hooks))
 }
 
 /// Bytes from which on a second thread is worth its start.
@@ -274,6 +306,7 @@ mod tests {
             ),
             ("\n\n  a: 1\n--- # c\nb: 1\n---abc: 1\n", &["a: 1\n", "# c\nb: 1\n", "abc: 1\n"]),
             ("a: |\n  x\n  ---\n  y\n---\n---\n  \n---\n", &["a: |\n  x\n  ---\n  y\n"]),
+            ("------\na: 1\n--- ---\nb: 1", &["---\na: 1\n", "---\nb: 1"]),
         ] {
             assert_eq!(split(text).collect::<Vec<_>>(), expected, "{text:?}");
         }

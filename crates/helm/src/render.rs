@@ -205,7 +205,7 @@ fn execute_all(
     if !wanted.is_empty() && !dependencies::compatible(wanted, &found.normalized) {
         return Err(Error::KubeVersion { wanted: wanted.clone(), found: found.version.clone() });
     }
-    let files = engine::render(&chart, &values, options, lint)?;
+    let files = engine::render(&chart, values, options, lint)?;
     Ok((chart, files, warnings))
 }
 

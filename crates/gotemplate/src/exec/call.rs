@@ -98,7 +98,7 @@ impl<'t> State<'_, 't, '_> {
             Builtin::Or => true,
             _ => {
                 let values = self.typed_arguments(dot, name, &signature, args, last)?;
-                let callee = args.first().map(ToString::to_string).unwrap_or_default();
+                let callee = args.first().map(|callee| self.shown(callee)).unwrap_or_default();
                 let mut call = Call { run: self.run, set: self.set };
                 return match builtin.call(&mut call, &callee, values) {
                     Ok(value) => Ok(value),

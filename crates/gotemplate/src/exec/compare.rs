@@ -88,7 +88,7 @@ fn equal(a: &Value, b: &Value) -> Result<bool, Error> {
         (Kind::String, _) => Ok(a.bytes() == b.bytes()),
         _ => {
             if kind_of(a) != kind_of(b) {
-                let (left, right) = (shown(a), shown(b));
+                let (left, right) = (shown(a), crate::sprint(std::slice::from_ref(b)));
                 let (one, other) = (a.type_name(), b.type_name());
                 return Err(Error::new(format!("non-comparable types {left}: {one}, {other}: {right}")));
             }

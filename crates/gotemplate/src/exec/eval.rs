@@ -2,7 +2,7 @@
 
 use super::{At, Exec, State, Typed};
 use crate::functions::Param;
-use crate::parse::ast::{Command, Expr, ExprKind, Number, Pipe};
+use crate::parse::ast::{Command, Expr, ExprKind, Number, Pipe, Span, names};
 use crate::{Elem, Value};
 
 impl<'t> State<'_, 't, '_> {
@@ -18,6 +18,7 @@ impl<'t> State<'_, 't, '_> {
         self.leave();
         let value = value.unwrap_or_default();
         for name in &pipe.decl {
+            let name = name.of(&self.tree.text);
             if pipe.assign {
                 self.set_var(name, value.clone())?;
             } else {
@@ -48,20 +49,20 @@ impl<'t> State<'_, 't, '_> {
         let Some(first) = command.args.first() else { return Ok(Typed::default()) };
         let args = &command.args[1..];
         match &first.kind {
-            ExprKind::Field(names) => {
+            ExprKind::Field(fields) => {
                 self.at = At::Expr(first);
-                return self.chain(dot, dot.clone(), first, names, args, last);
+                return self.chain(dot, dot.clone(), first, self.text(*fields), args, last);
             }
             ExprKind::Chain(..) => return self.chain_node(dot, first, args, last),
             ExprKind::Identifier(name) => {
                 self.at = At::Expr(first);
-                return self.function(dot, name, At::Command(command), args, last);
+                return self.function(dot, self.text(*name), At::Command(command), args, last);
             }
             ExprKind::Pipe(pipe) => {
                 self.not_a_function(&command.args, &last)?;
                 return self.pipeline(dot, pipe);
             }
-            ExprKind::Variable(names) => return self.variable(dot, first, names, args, last),
+            ExprKind::Variable(names) => return self.variable(dot, first, *names, args, last),
             _ => {}
         }
         self.at = At::Expr(first);
@@ -71,33 +72,34 @@ impl<'t> State<'_, 't, '_> {
             ExprKind::Dot => Ok(dot.clone()),
             ExprKind::Nil => self.error("nil is not a command"),
             ExprKind::Number(number) => Ok(Typed::concrete(self.constant(number)?)),
-            ExprKind::String { value, .. } => Ok(Typed::concrete(value.clone())),
-            _ => self.error(format!("can't evaluate command {}", crate::quote(&first.to_string()))),
+            ExprKind::String(string) => Ok(Typed::concrete(string.value.clone())),
+            _ => self.error(format!("can't evaluate command {}", crate::quote(&self.shown(first)))),
         }
     }
 
     fn not_a_function(&self, args: &[Expr], last: &Option<Typed>) -> Exec<()> {
         if args.len() > 1 || last.is_some() {
-            return self.error(format!("can't give argument to non-function {}", args[0]));
+            return self.error(format!("can't give argument to non-function {}", self.shown(&args[0])));
         }
         Ok(())
     }
 
     fn constant(&self, number: &Number) -> Exec<Value> {
-        let hex = number.text.get(..2).is_some_and(|start| start.eq_ignore_ascii_case("0x"));
+        let text = self.text(number.text);
+        let hex = text.get(..2).is_some_and(|start| start.eq_ignore_ascii_case("0x"));
         if let Some(float) = number.float
             && !number.character
-            && (!hex || number.text.contains(['p', 'P']))
-            && number.text.contains(['.', 'e', 'E', 'p', 'P'])
+            && (!hex || text.contains(['p', 'P']))
+            && text.contains(['.', 'e', 'E', 'p', 'P'])
         {
             return Ok(Value::Float(float));
         }
-        if let Some((real, imaginary)) = number.complex {
+        if let Some((real, imaginary)) = number.complex.as_deref().copied() {
             return Ok(Value::Object(std::sync::Arc::new(super::complex::Complex { real, imaginary })));
         }
         match number.int {
             Some(int) => Ok(Value::Int(int)),
-            None => self.error(format!("{} overflows int", number.text)),
+            None => self.error(format!("{text} overflows int")),
         }
     }
 
@@ -105,42 +107,51 @@ impl<'t> State<'_, 't, '_> {
         &mut self,
         dot: &Typed,
         node: &'t Expr,
-        names: &'t [String],
+        names: Span,
         args: &'t [Expr],
         last: Option<Typed>,
     ) -> Exec<Typed> {
         self.at = At::Expr(node);
-        let value = self.var(&names[0])?;
-        if names.len() == 1 {
+        let names = self.text(names);
+        let (name, fields) = names.split_at(names.find('.').unwrap_or(names.len()));
+        let value = self.var(name)?;
+        if fields.is_empty() {
             if !args.is_empty() || last.is_some() {
-                return self.error(format!("can't give argument to non-function {node}"));
+                return self.error(format!("can't give argument to non-function {}", self.shown(node)));
             }
             return Ok(value);
         }
-        self.chain(dot, value, node, &names[1..], args, last)
+        self.chain(dot, value, node, fields, args, last)
     }
 
     fn chain_node(&mut self, dot: &Typed, node: &'t Expr, args: &'t [Expr], last: Option<Typed>) -> Exec<Typed> {
-        let ExprKind::Chain(inner, names) = &node.kind else { return Ok(Typed::default()) };
+        let ExprKind::Chain(chain) = &node.kind else { return Ok(Typed::default()) };
         self.at = At::Expr(node);
-        if matches!(inner.kind, ExprKind::Nil) {
-            return self.error(format!("indirection through explicit nil in {node}"));
+        if matches!(chain.node.kind, ExprKind::Nil) {
+            return self.error(format!("indirection through explicit nil in {}", self.shown(node)));
         }
-        let value = self.untyped(dot, inner)?;
-        self.chain(dot, value, node, names, args, last)
+        let value = self.untyped(dot, &chain.node)?;
+        self.chain(dot, value, node, self.text(chain.fields), args, last)
     }
 
+    /// A part of the template's text.
+    fn text(&self, span: Span) -> &'t str {
+        span.of(&self.tree.text)
+    }
+
+    /// The value at the end of fields such as `.a.b`; the last one gets the arguments.
     fn chain(
         &mut self,
         dot: &Typed,
         receiver: Typed,
         node: &'t Expr,
-        names: &'t [String],
+        fields: &'t str,
         args: &'t [Expr],
         last: Option<Typed>,
     ) -> Exec<Typed> {
         let mut value = receiver;
-        let Some((final_name, names)) = names.split_last() else { return Ok(value) };
+        let mut names = names(fields);
+        let Some(final_name) = names.next_back() else { return Ok(value) };
         for name in names {
             value = self.field(dot, name, node, &[], None, value)?;
         }
@@ -218,16 +229,16 @@ impl<'t> State<'_, 't, '_> {
         match &node.kind {
             ExprKind::Dot => Ok(dot.clone()),
             ExprKind::Nil => self.error("nil is not a command"),
-            ExprKind::Field(names) => {
+            ExprKind::Field(fields) => {
                 self.at = At::Expr(node);
-                self.chain(dot, dot.clone(), node, names, &[], None)
+                self.chain(dot, dot.clone(), node, self.text(*fields), &[], None)
             }
-            ExprKind::Variable(names) => self.variable(dot, node, names, &[], None),
+            ExprKind::Variable(names) => self.variable(dot, node, *names, &[], None),
             ExprKind::Pipe(pipe) => self.pipeline(dot, pipe),
-            ExprKind::Identifier(name) => self.function(dot, name, At::Expr(node), &[], None),
+            ExprKind::Identifier(name) => self.function(dot, self.text(*name), At::Expr(node), &[], None),
             ExprKind::Chain(..) => self.chain_node(dot, node, &[], None),
             ExprKind::Bool(value) => Ok(Typed::concrete(Value::Bool(*value))),
-            ExprKind::String { value, .. } => Ok(Typed::concrete(value.clone())),
+            ExprKind::String(string) => Ok(Typed::concrete(string.value.clone())),
             ExprKind::Number(number) => Ok(Typed::concrete(self.constant(number)?)),
         }
     }
@@ -242,26 +253,41 @@ impl<'t> State<'_, 't, '_> {
                 }
                 return self.error(format!("cannot assign nil to {}", param.name()));
             }
-            ExprKind::Bool(_) | ExprKind::Number(_) | ExprKind::String { .. } => {}
+            ExprKind::Bool(_) | ExprKind::Number(_) | ExprKind::String(_) => {}
             _ => {
                 let value = self.untyped(dot, node)?;
                 return self.check(value, param);
             }
         }
+        let number = match &node.kind {
+            ExprKind::Number(number) => Some(&**number),
+            _ => None,
+        };
+        let int = number.and_then(|number| number.int);
+        let wrong = |wanted: &str| self.error(format!("expected {wanted}; found {}", self.shown(node)));
         let value = match (param, &node.kind) {
             (Param::Any, ExprKind::Number(number)) => self.constant(number)?,
             (Param::Any | Param::Bool, ExprKind::Bool(value)) => Value::Bool(*value),
-            (Param::Any | Param::String, ExprKind::String { value, .. }) => value.clone(),
-            (Param::Bool, _) => return self.error(format!("expected bool; found {node}")),
-            (Param::String, _) => return self.error(format!("expected string; found {node}")),
-            (Param::Int, ExprKind::Number(Number { int: Some(int), .. })) => Value::Int(*int),
-            (Param::Int64, ExprKind::Number(Number { int: Some(int), .. })) => Value::Int64(*int),
-            (Param::Uint32, ExprKind::Number(Number { int: Some(int @ 0..), .. })) => Value::Int(*int & 0xffff_ffff),
-            (Param::Uint32, _) => return self.error(format!("expected unsigned integer; found {node}")),
-            (Param::Int | Param::Int64, _) => return self.error(format!("expected integer; found {node}")),
-            (Param::Float, ExprKind::Number(Number { float: Some(float), .. })) => Value::Float(*float),
-            (Param::Float, _) => return self.error(format!("expected float; found {node}")),
-            _ => return self.error(format!("can't handle {node} for arg of type {}", param.name())),
+            (Param::Any | Param::String, ExprKind::String(string)) => string.value.clone(),
+            (Param::Bool, _) => return wrong("bool"),
+            (Param::String, _) => return wrong("string"),
+            (Param::Int, _) => match int {
+                Some(int) => Value::Int(int),
+                None => return wrong("integer"),
+            },
+            (Param::Int64, _) => match int {
+                Some(int) => Value::Int64(int),
+                None => return wrong("integer"),
+            },
+            (Param::Uint32, _) => match int {
+                Some(int @ 0..) => Value::Int(int & 0xffff_ffff),
+                _ => return wrong("unsigned integer"),
+            },
+            (Param::Float, _) => match number.and_then(|number| number.float) {
+                Some(float) => Value::Float(float),
+                None => return wrong("float"),
+            },
+            _ => return self.error(format!("can't handle {} for arg of type {}", self.shown(node), param.name())),
         };
         Ok(Typed::concrete(value))
     }

@@ -16,9 +16,9 @@ impl<'t> State<'_, 't, '_> {
     pub(crate) fn walk_list(&mut self, dot: &Typed, nodes: &'t [Node]) -> Exec<Flow> {
         for node in nodes {
             let flow = match &node.kind {
-                NodeKind::Text(text) => {
+                NodeKind::Text(span) => {
                     self.at = At::Node(node);
-                    self.write(text.as_bytes())?;
+                    self.write(span.bytes(&self.tree.text))?;
                     Flow::On
                 }
                 _ => {
@@ -38,7 +38,7 @@ impl<'t> State<'_, 't, '_> {
 
     fn walk(&mut self, dot: &Typed, node: &'t Node) -> Exec<Flow> {
         match &node.kind {
-            NodeKind::Text(text) => self.write(text.as_bytes())?,
+            NodeKind::Text(span) => self.write(span.bytes(&self.tree.text))?,
             NodeKind::Action(pipe) => {
                 let value = self.pipeline(dot, pipe)?;
                 if pipe.decl.is_empty() {
@@ -49,7 +49,7 @@ impl<'t> State<'_, 't, '_> {
             NodeKind::If(branch) => return self.condition(dot, branch, false),
             NodeKind::With(branch) => return self.condition(dot, branch, true),
             NodeKind::Range(branch) => return self.range(dot, branch),
-            NodeKind::Template { name, pipe } => self.template(dot, node, name, pipe.as_ref())?,
+            NodeKind::Template(it) => self.template(dot, node, &it.name, it.pipe.as_ref())?,
             NodeKind::Break => return Ok(Flow::Break),
             NodeKind::Continue => return Ok(Flow::Continue),
         }
@@ -160,12 +160,12 @@ impl<'t> State<'_, 't, '_> {
     fn iteration(&mut self, branch: &'t Branch, index: Value, item: Typed) -> Exec<Flow> {
         let mark = self.vars.len();
         let pipe = &branch.pipe;
-        match (pipe.decl.as_slice(), pipe.assign) {
+        match (&*pipe.decl, pipe.assign) {
             ([], _) => {}
-            ([only], true) => self.set_var(only, item.clone())?,
+            ([only], true) => self.set_var(only.of(&self.tree.text), item.clone())?,
             ([first, second, ..], true) => {
-                self.set_var(first, Typed::concrete(index))?;
-                self.set_var(second, item.clone())?;
+                self.set_var(first.of(&self.tree.text), Typed::concrete(index))?;
+                self.set_var(second.of(&self.tree.text), item.clone())?;
             }
             ([_], false) => self.vars[mark - 1].1 = item.clone(),
             ([..], false) => {

@@ -128,13 +128,14 @@ fn integer(out: &mut Vec<u8>, value: &Value, magnitude: u64, negative: bool, spe
         'x' => format!("{magnitude:x}"),
         'X' => format!("{magnitude:X}"),
         'c' | 'q' | 'U' => {
-            let c = if negative { None } else { u32::try_from(magnitude).ok().and_then(char::from_u32) };
+            let bits = if negative { magnitude.wrapping_neg() } else { magnitude };
+            let c = u32::try_from(bits).ok().and_then(char::from_u32);
             let c = c.unwrap_or(char::REPLACEMENT_CHARACTER);
             let text = match spec.verb {
                 'c' => c.to_string(),
                 'q' => quote_char(c, spec.plus),
                 _ if spec.sharp => char_name(c),
-                _ => format!("U+{magnitude:0>4X}"),
+                _ => format!("U+{bits:0>4X}"),
             };
             return pad(out, text.as_bytes(), &Spec { zero: false, ..spec.clone() }, false);
         }
@@ -172,7 +173,7 @@ fn float(out: &mut Vec<u8>, value: &Value, number: f64, spec: &Spec, depth: usiz
         'e' | 'E' | 'f' => (spec.verb, spec.precision.or(Some(6))),
         'F' => ('f', spec.precision.or(Some(6))),
         'g' | 'G' => (spec.verb, spec.precision),
-        'b' | 'x' | 'X' => ('e', spec.precision),
+        'b' | 'x' | 'X' => (spec.verb, spec.precision),
         _ => return bad(out, value, spec, depth),
     };
     let mut text = format_float(number, verb, precision);

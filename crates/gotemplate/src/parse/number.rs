@@ -1,24 +1,25 @@
 //! Numeric constants: every type that can hold one.
 
 use super::ast::Number;
+use crate::lex::Token;
 use crate::quote::{quote, unquote_char};
 
 /// # Errors
 /// Go's message, without the place.
-pub(super) fn number(text: &str, character: bool) -> Result<Number, String> {
-    let mut number = Number { text: text.to_owned(), int: None, uint: None, float: None, complex: None, character };
+pub(super) fn number(token: &Token<'_>, character: bool) -> Result<Number, String> {
+    let text: &str = &token.text;
+    let mut number = Number { text: token.span(), int: None, float: None, complex: None, character };
     if character {
         let value = unquote_char(text).ok_or_else(|| match text.len() {
             2 => "invalid syntax".to_owned(),
             _ => format!("malformed character constant: {text}"),
         })?;
         number.int = Some(value);
-        number.uint = u64::try_from(value).ok();
         number.float = Some(value as f64);
         return Ok(number);
     }
     if text.ends_with('i') && !text.starts_with("0x") {
-        number.complex = complex(&text[..text.len() - 1]);
+        number.complex = complex(&text[..text.len() - 1]).map(Box::new);
         if number.complex.is_none() {
             return Err(format!("illegal number syntax: {}", quote(text)));
         }
@@ -29,22 +30,20 @@ pub(super) fn number(text: &str, character: bool) -> Result<Number, String> {
         Some(b'+') => (false, &text[1..]),
         _ => (false, text),
     };
+    let mut uint = None;
     if let Some(magnitude) = parse_uint(digits) {
         if digits.len() == text.len() {
-            number.uint = Some(magnitude);
+            uint = Some(magnitude);
         }
         number.int = match negative {
             true if magnitude <= 1 << 63 => Some((magnitude as i64).wrapping_neg()),
             false => i64::try_from(magnitude).ok(),
             true => None,
         };
-        if number.int == Some(0) {
-            number.uint = Some(0);
-        }
     }
     if let Some(int) = number.int {
         number.float = Some(int as f64);
-    } else if let Some(uint) = number.uint {
+    } else if let Some(uint) = uint {
         number.float = Some(uint as f64);
     } else if let Some(float) = parse_float(text) {
         if !text.contains(['.', 'e', 'E', 'p', 'P']) {
@@ -53,10 +52,9 @@ pub(super) fn number(text: &str, character: bool) -> Result<Number, String> {
         number.float = Some(float);
         if float.fract() == 0.0 && float.abs() < 9.3e18 {
             number.int = Some(float as i64);
-            number.uint = (float >= 0.0).then_some(float as u64);
         }
     }
-    if number.int.is_none() && number.uint.is_none() && number.float.is_none() {
+    if number.int.is_none() && uint.is_none() && number.float.is_none() {
         return Err(format!("illegal number syntax: {}", quote(text)));
     }
     Ok(number)

@@ -1,6 +1,6 @@
 //! Pipelines, commands and operands.
 
-use super::ast::{Command, Expr, ExprKind, Pipe};
+use super::ast::{Chain, Command, Expr, ExprKind, Pipe, Quoted, Shown, Span};
 use super::{Parse, Parser, number};
 use crate::Value;
 use crate::lex::Kind;
@@ -9,14 +9,15 @@ use crate::quote::{quote, unquote};
 impl Parser<'_> {
     pub(super) fn pipeline(&mut self, context: &str, end: Kind) -> Parse<Pipe> {
         let pos = self.peek_non_space().pos;
-        let mut pipe = Pipe { pos, assign: false, decl: Vec::new(), commands: Vec::new() };
-        self.declarations(context, &mut pipe)?;
+        let mut decl = Vec::new();
+        let assign = self.declarations(context, &mut decl)?;
+        let mut commands = Vec::new();
         loop {
             let token = self.next_non_space();
             match token.kind {
                 kind if kind == end => {
-                    self.check(&pipe, context)?;
-                    return Ok(pipe);
+                    self.check(&commands, context)?;
+                    return Ok(Pipe { pos, assign, decl: decl.into(), commands: commands.into() });
                 }
                 Kind::Bool
                 | Kind::CharConstant
@@ -31,36 +32,35 @@ impl Parser<'_> {
                 | Kind::Variable
                 | Kind::LeftParen => {
                     self.backup();
-                    let command = self.command()?;
-                    pipe.commands.push(command);
+                    commands.push(self.command()?);
                 }
                 _ => return self.unexpected(&token, context),
             }
         }
     }
 
-    fn declarations(&mut self, context: &str, pipe: &mut Pipe) -> Parse<()> {
+    /// The variables that a pipeline sets; true if they were declared before.
+    fn declarations(&mut self, context: &str, decl: &mut Vec<Span>) -> Parse<bool> {
         loop {
             let variable = self.peek_non_space();
             if variable.kind != Kind::Variable {
-                return Ok(());
+                return Ok(false);
             }
             self.next();
             let after = self.peek().clone();
             let next = self.peek_non_space();
             match next.kind {
                 Kind::Assign | Kind::Declare => {
-                    pipe.assign = next.kind == Kind::Assign;
                     self.next_non_space();
-                    pipe.decl.push(variable.text.clone().into_owned());
+                    decl.push(variable.span());
                     self.vars.push(variable.text.into_owned());
-                    return Ok(());
+                    return Ok(next.kind == Kind::Assign);
                 }
                 Kind::Char if next.text == "," => {
                     self.next_non_space();
-                    pipe.decl.push(variable.text.clone().into_owned());
+                    decl.push(variable.span());
                     self.vars.push(variable.text.into_owned());
-                    if context == "range" && pipe.decl.len() < 2 {
+                    if context == "range" && decl.len() < 2 {
                         match self.peek_non_space().kind {
                             Kind::Variable | Kind::RightDelim | Kind::RightParen => continue,
                             _ => return self.error("range can only initialize variables"),
@@ -71,15 +71,15 @@ impl Parser<'_> {
                 _ if after.kind == Kind::Space => self.backup3(variable, after),
                 _ => self.backup2(variable),
             }
-            return Ok(());
+            return Ok(false);
         }
     }
 
-    fn check(&mut self, pipe: &Pipe, context: &str) -> Parse<()> {
-        if pipe.commands.is_empty() {
+    fn check(&mut self, commands: &[Command], context: &str) -> Parse<()> {
+        if commands.is_empty() {
             return self.error(format!("missing value for {context}"));
         }
-        for (index, command) in pipe.commands.iter().enumerate().skip(1) {
+        for (index, command) in commands.iter().enumerate().skip(1) {
             if let Some(first) = command.args.first()
                 && is_constant(&first.kind)
             {
@@ -109,7 +109,7 @@ impl Parser<'_> {
         if args.is_empty() {
             return self.error("empty command");
         }
-        Ok(Command { pos, args })
+        Ok(Command { pos, args: args.into() })
     }
 
     fn operand(&mut self) -> Parse<Option<Expr>> {
@@ -118,23 +118,19 @@ impl Parser<'_> {
             return Ok(Some(term));
         }
         let pos = self.peek().pos;
-        let mut names = Vec::new();
+        let mut end = pos;
+        // Fields stand behind each other without a gap, so the first and the last tell them all.
         while self.peek().kind == Kind::Field {
-            names.push(self.next().text[1..].to_owned());
+            end = self.next().span().end;
         }
         let kind = match term.kind {
-            ExprKind::Field(mut first) => {
-                first.extend(names);
-                ExprKind::Field(first)
-            }
-            ExprKind::Variable(mut first) => {
-                first.extend(names);
-                ExprKind::Variable(first)
-            }
+            ExprKind::Field(first) => ExprKind::Field(Span { end, ..first }),
+            ExprKind::Variable(first) => ExprKind::Variable(Span { end, ..first }),
             ref kind if is_constant(kind) => {
-                return self.error(format!("unexpected . after term {}", quote(&term.to_string())));
+                let term = Shown(&self.text, &term).to_string();
+                return self.error(format!("unexpected . after term {}", quote(&term)));
             }
-            _ => ExprKind::Chain(Box::new(term), names),
+            _ => ExprKind::Chain(Box::new(Chain { node: term, fields: Span { start: pos, end } })),
         };
         Ok(Some(Expr { pos, kind }))
     }
@@ -146,7 +142,7 @@ impl Parser<'_> {
                 if !(self.known)(&token.text) {
                     return self.error(format!("function {} not defined", quote(&token.text)));
                 }
-                ExprKind::Identifier(token.text.into_owned())
+                ExprKind::Identifier(token.span())
             }
             Kind::Dot => ExprKind::Dot,
             Kind::Nil => ExprKind::Nil,
@@ -155,24 +151,24 @@ impl Parser<'_> {
                 if !self.vars.iter().any(|known| *known == token.text) {
                     return self.error(format!("undefined variable {}", quote(&token.text)));
                 }
-                ExprKind::Variable(vec![token.text.into_owned()])
+                ExprKind::Variable(token.span())
             }
-            Kind::Field => ExprKind::Field(vec![token.text[1..].to_owned()]),
+            Kind::Field => ExprKind::Field(token.span()),
             Kind::CharConstant | Kind::Complex | Kind::Number => {
-                match number::number(&token.text, token.kind == Kind::CharConstant) {
-                    Ok(number) => ExprKind::Number(number),
+                match number::number(&token, token.kind == Kind::CharConstant) {
+                    Ok(number) => ExprKind::Number(Box::new(number)),
                     Err(message) => return self.error(message),
                 }
             }
             Kind::String | Kind::RawString => match unquote(&token.text) {
-                Some(value) => ExprKind::String { quoted: token.text.into_owned(), value: Value::from(value) },
+                Some(value) => ExprKind::String(Box::new(Quoted { quoted: token.span(), value: Value::from(value) })),
                 None => return self.error("invalid syntax"),
             },
             Kind::LeftParen => {
                 self.deeper()?;
                 let pipe = self.pipeline("parenthesized pipeline", Kind::RightParen)?;
                 self.nesting -= 1;
-                ExprKind::Pipe(pipe)
+                ExprKind::Pipe(Box::new(pipe))
             }
             _ => {
                 self.backup();
@@ -184,5 +180,5 @@ impl Parser<'_> {
 }
 
 fn is_constant(kind: &ExprKind) -> bool {
-    matches!(kind, ExprKind::Bool(_) | ExprKind::Dot | ExprKind::Nil | ExprKind::Number(_) | ExprKind::String { .. })
+    matches!(kind, ExprKind::Bool(_) | ExprKind::Dot | ExprKind::Nil | ExprKind::Number(_) | ExprKind::String(_))
 }

@@ -4,6 +4,7 @@ use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::sync::{Arc, LazyLock};
 
+use bytes::Bytes;
 use serde_json::Value as Json;
 use sluice_gotemplate::{Map, MapKind, Set, Value, execute, on_large_stack};
 use sluice_helm_functions::{self as functions, Functions};
@@ -14,7 +15,7 @@ use crate::{Chart, Error};
 /// A template and what it sees.
 struct Renderable<'c> {
     path: String,
-    text: &'c [u8],
+    text: &'c Bytes,
     base: String,
     values: Map,
 }
@@ -25,7 +26,7 @@ static FUNCTIONS: LazyLock<Functions> = LazyLock::new(|| functions::functions(&f
 /// The text of every template that is no partial, by path.
 pub(super) fn render(
     chart: &Chart,
-    values: &serde_json::Map<String, Json>,
+    values: serde_json::Map<String, Json>,
     options: &RenderOptions,
     lint: bool,
 ) -> Result<BTreeMap<String, String>, Error> {
@@ -39,7 +40,7 @@ pub(super) fn render(
         ("Service", Value::from("Helm")),
     ]);
     let shared = Shared { release, capabilities: host::capabilities(&options.capabilities) };
-    let values = match host::to_template_value(&Json::Object(values.clone())) {
+    let values = match host::to_template_value(&Json::Object(values)) {
         Value::Map(map) => map.with_kind(MapKind::Values),
         _ => Map::new(MapKind::Values, BTreeMap::new()),
     };
@@ -135,8 +136,7 @@ fn parsed(chart: &Chart, found: &[Renderable<'_>]) -> Result<Arc<Set>, Error> {
         return Ok(set.clone());
     }
     let mut set = Set::new("gotpl");
-    let texts: Vec<_> = found.iter().map(|it| String::from_utf8_lossy(it.text)).collect();
-    let named: Vec<(&str, &str)> = found.iter().zip(&texts).map(|(it, text)| (it.path.as_str(), &**text)).collect();
+    let named: Vec<_> = found.iter().map(|it| (it.path.as_str(), it.text.clone())).collect();
     set.parse_all(&named, &FUNCTIONS)
         .map_err(|(at, error)| Error::Render(functions::parse_error(&found[at].path, &error)))?;
     let set = Arc::new(set);

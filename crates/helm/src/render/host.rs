@@ -298,6 +298,10 @@ impl Object for Record {
         Json::Object(named.map(|(name, (_, value))| ((*name).to_owned(), json_of(value))).collect())
     }
 
+    fn json_fields(&self) -> Option<Vec<(&'static str, Value)>> {
+        Some(self.json_names.iter().zip(&self.fields).map(|(name, (_, value))| (*name, value.clone())).collect())
+    }
+
     fn print(&self, plus: bool) -> String {
         let field = |(name, value): &(&str, Value)| {
             let printed = match value {
@@ -308,6 +312,11 @@ impl Object for Record {
         };
         let fields: Vec<String> = self.fields.iter().map(field).collect();
         format!("{}{{{}}}", if self.pointer { "&" } else { "" }, fields.join(" "))
+    }
+
+    // An action writes what a pointer points to.
+    fn display(&self) -> String {
+        self.print(false).trim_start_matches('&').to_owned()
     }
 
     fn as_any(&self) -> &dyn Any {
@@ -342,6 +351,11 @@ impl Object for Kube {
 
     fn json(&self) -> Json {
         json!({ "Version": self.0.version, "Major": self.0.major, "Minor": self.0.minor })
+    }
+
+    fn json_fields(&self) -> Option<Vec<(&'static str, Value)>> {
+        let KubeVersion { version, major, minor, .. } = &self.0;
+        Some(vec![("Version", text(version)), ("Major", text(major)), ("Minor", text(minor))])
     }
 
     fn print(&self, plus: bool) -> String {
