@@ -16,6 +16,7 @@ mod checks;
 mod error;
 mod facts;
 mod fight;
+mod follow;
 mod ignore;
 pub mod inventory;
 mod mapper;

@@ -16,6 +16,7 @@ use crate::ignore::IgnoreRules;
 use crate::mapper::Mapped;
 use crate::memory::digest;
 use crate::stage::Applier;
+use crate::takeover;
 
 /// An object and where it lives on the server.
 #[derive(Clone, Debug)]
@@ -128,6 +129,20 @@ impl Applier {
         let params = PatchParams { dry_run: true, ..PatchParams::apply(&self.manager).force() };
         let request = object.request().patch(&object.object.name, &params, &Patch::Apply(desired));
         self.client.request(request.map_err(Error::BuildRequest)?).await
+    }
+
+    /// Makes ours what the managers of `--override-manager` own of a live object, so that what they set shows as drift.
+    /// Returns the object as it is then.
+    ///
+    /// # Errors
+    /// As the API server says; a conflict when somebody was faster.
+    pub async fn take_over_overridden(&self, object: &Located, live: Value) -> Result<Value, Error> {
+        let Some(steps) = takeover::patch_overridden(&live, &self.manager, &self.overridden) else { return Ok(live) };
+        let path = object.request().url_path;
+        let request = http::Request::patch(format!("{path}/{}?fieldManager={}", object.object.name, self.manager))
+            .header(http::header::CONTENT_TYPE, "application/json-patch+json")
+            .body(steps.to_string().into_bytes());
+        self.client.request(request.map_err(Error::HttpError)?).await
     }
 
     /// Applies one object with force, and remembers for `owner` what it then looked like. `ignore` leaves fields of a

@@ -333,7 +333,7 @@ impl Applier {
         ))
     }
 
-    fn request(&self, at: &Mapped, namespace: &str) -> KubeRequest {
+    pub(crate) fn request(&self, at: &Mapped, namespace: &str) -> KubeRequest {
         let namespace = at.namespaced.then_some(namespace);
         KubeRequest::new(DynamicObject::url_path(&at.resource, namespace))
     }

@@ -11,17 +11,27 @@ use crate::facts::{BY_HAND, LEFT_BEHIND, Managers};
 /// The JSON patch that makes `manager` the owner of what was done by hand, or by a manager that is overridden; `None` when there is nothing to take over.
 pub(crate) fn patch(live: &Value, manager: &str, overridden: &Managers) -> Option<Value> {
     let mut steps = Vec::new();
-    if let Some(entries) = metadata(live).and_then(|it| it.get("managedFields")).and_then(Value::as_array)
-        && let Some(entries) = united(entries, manager, overridden)
-    {
-        steps.push(json!({"op": "replace", "path": "/metadata/managedFields", "value": entries}));
-    }
+    let by_hand = |name: &str, operation: &str| {
+        BY_HAND.iter().any(|it| name.starts_with(it))
+            || overridden.has(name)
+            || (name == manager && operation == "Update")
+    };
+    steps.extend(entries(live, manager, &by_hand));
     for key in LEFT_BEHIND {
         if annotation(live, key).is_some() {
             let path = format!("/metadata/annotations/{}", key.replace('~', "~0").replace('/', "~1"));
             steps.push(json!({"op": "remove", "path": path}));
         }
     }
+    complete(steps, live)
+}
+
+/// As [`patch`], of what the overridden managers own alone.
+pub(crate) fn patch_overridden(live: &Value, manager: &str, overridden: &Managers) -> Option<Value> {
+    complete(entries(live, manager, &|name, _| overridden.has(name)).into_iter().collect(), live)
+}
+
+fn complete(mut steps: Vec<Value>, live: &Value) -> Option<Value> {
     if steps.is_empty() {
         return None;
     }
@@ -30,17 +40,18 @@ pub(crate) fn patch(live: &Value, manager: &str, overridden: &Managers) -> Optio
     Some(Value::Array(steps))
 }
 
-/// The entries with those by hand made part of the manager's own.
-fn united(entries: &[Value], manager: &str, overridden: &Managers) -> Option<Vec<Value>> {
+/// The step that makes the entries that are `taken`, by manager and operation, part of the manager's own.
+fn entries(live: &Value, manager: &str, taken: &dyn Fn(&str, &str) -> bool) -> Option<Value> {
+    let entries = metadata(live).and_then(|it| it.get("managedFields")).and_then(Value::as_array)?;
+    let entries = united(entries, manager, taken)?;
+    Some(json!({"op": "replace", "path": "/metadata/managedFields", "value": entries}))
+}
+
+/// The entries with those that are taken made part of the manager's own.
+fn united(entries: &[Value], manager: &str, taken: &dyn Fn(&str, &str) -> bool) -> Option<Vec<Value>> {
     let text = |entry: &Value, field: &str| entry.get(field).and_then(Value::as_str).unwrap_or_default().to_owned();
     let whole_object = |entry: &Value| text(entry, "subresource").is_empty();
-    let by_hand = |entry: &Value| {
-        let name = text(entry, "manager");
-        whole_object(entry)
-            && (BY_HAND.iter().any(|it| name.starts_with(it))
-                || overridden.has(&name)
-                || (name == manager && text(entry, "operation") == "Update"))
-    };
+    let by_hand = |entry: &Value| whole_object(entry) && taken(&text(entry, "manager"), &text(entry, "operation"));
     let ours =
         |entry: &Value| whole_object(entry) && text(entry, "manager") == manager && text(entry, "operation") == "Apply";
     let (taken, mut rest): (Vec<Value>, Vec<Value>) = entries.iter().cloned().partition(by_hand);
@@ -108,6 +119,18 @@ mod tests {
         let entries = patch[0]["value"].as_array().unwrap();
         assert_eq!(entries[0]["manager"], "helm-controller");
         assert_eq!((&entries[1]["manager"], &entries[1]["fieldsV1"]), (&json!("us"), &json!({"f:data": {"f:a": {}}})));
+    }
+
+    #[test]
+    fn where_only_overridden_managers_count_others_keep_theirs() {
+        let live = json!({"metadata": {"managedFields": [
+            {"manager": "kubectl-edit", "operation": "Update", "apiVersion": "v1", "fieldsV1": {"f:data": {"f:a": {}}}},
+            {"manager": "old", "operation": "Update", "apiVersion": "v1", "fieldsV1": {"f:data": {"f:b": {}}}},
+        ]}});
+        let patch = patch_overridden(&live, "us", &Managers::new(&["old".to_owned()])).unwrap();
+        let names: Vec<_> = patch[0]["value"].as_array().unwrap().iter().map(|it| it["manager"].clone()).collect();
+        assert_eq!(names, ["kubectl-edit", "us"]);
+        assert_eq!(patch_overridden(&live, "us", &Managers::default()), None);
     }
 
     #[test]

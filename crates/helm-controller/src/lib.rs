@@ -21,6 +21,7 @@ use anyhow::Context as _;
 use sluice_runtime::{Controller, Runtime};
 
 use crate::helm_release::HelmReleaseReconciler;
+pub use helm_release::final_values;
 pub use options::{GATES, Options};
 
 /// The controller's name: of its field manager, its lease and its events.

@@ -5,14 +5,23 @@ use std::time::Duration;
 use serde_json::Value;
 use sluice_apply::Change;
 use sluice_helm::Crd;
-use sluice_object::kind;
+use sluice_object::{kind, set_label};
 
 use crate::error::{Wrong, text};
 use crate::objects::{Object, parse};
-use crate::{Crds, Release, Wait};
+use crate::{Chosen, Crds, Release, Wait};
 
 /// How long definitions get to be usable.
 const ESTABLISHED: Duration = Duration::from_secs(60);
+
+/// The definitions of what is released, with its labels.
+pub(crate) fn labelled(chosen: &Chosen) -> Result<Vec<Value>, String> {
+    let mut found = definitions(&chosen.chart.crds())?;
+    for definition in &mut found {
+        chosen.crd_labels.iter().for_each(|(key, value)| set_label(definition, key, value));
+    }
+    Ok(found)
+}
 
 /// The definitions in the files; other kinds are ignored.
 pub(crate) fn definitions(crds: &[Crd]) -> Result<Vec<Value>, String> {
@@ -27,7 +36,7 @@ pub(crate) fn definitions(crds: &[Crd]) -> Result<Vec<Value>, String> {
 
 impl Release<'_> {
     /// Creates the definitions, and with [`Crds::CreateReplace`] makes those that are there as the chart has them;
-    /// waits until they can be used. `mark` is put on each before.
+    /// waits until they can be used.
     pub(crate) async fn apply_crds(&self, crds: &[Value], policy: Crds) -> Result<(), Wrong> {
         if policy == Crds::Skip || crds.is_empty() {
             return Ok(());

@@ -67,6 +67,7 @@ impl Release<'_> {
         let Some(live) = self.applier.read(&object.at).await.map_err(failed)? else {
             return Ok(Some(Drift { object: object.at.object.clone(), kind: DriftKind::Deleted, wanted: object }));
         };
+        let live = self.applier.take_over_overridden(&object.at, live).await.map_err(failed)?;
         let rehearsed = self.applier.dry_run(&object.at, &object.desired).await.map_err(failed)?;
         let pointers = ignore.pointers(&object.desired);
         let pointers: Vec<&str> = pointers.iter().map(String::as_str).collect();

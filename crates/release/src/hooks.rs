@@ -114,12 +114,10 @@ impl Release<'_> {
         }
         let mut going = Vec::new();
         for object in objects {
-            let failed = |error: kube::Error| text(&error);
-            if self.applier.glance(&object.at).await.map_err(failed)?.is_some() {
-                let deleted = self.applier.delete_one(&object.at, None, PropagationPolicy::Background).await;
-                if deleted.map_err(failed)? {
-                    going.push(object.clone());
-                }
+            // No watch is asked whether it is there: it may not have told of an object that was made a moment ago.
+            let deleted = self.applier.delete_one(&object.at, None, PropagationPolicy::Background).await;
+            if deleted.map_err(|error| text(&error))? {
+                going.push(object.clone());
             }
         }
         self.gone(&going, timeout).await

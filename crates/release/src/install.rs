@@ -28,12 +28,13 @@ impl Release<'_> {
             revision: version,
             is_upgrade: false,
         };
-        let crds = crate::crds::definitions(&chosen.chart.crds()).map_err(Failure::new)?;
+        let crds = crate::crds::labelled(chosen).map_err(Failure::new)?;
         self.apply_crds(&crds, options.crds).await.map_err(stopped)?;
         let rendered = self.render(chosen, &revision, options.skip_schema).await.map_err(Failure::new)?;
         let mut record = Record::pending(&chosen.chart, &chosen.values, &rendered, &revision, &now());
         let method = if options.server_side { Method::Apply } else { Method::Merge { force: false } };
         record.apply_method = if options.server_side { "ssa" } else { "csa" }.to_owned();
+        record.labels.clone_from(&options.labels);
         if options.create_namespace {
             self.create_namespace().await.map_err(Failure::new)?;
         }
@@ -68,7 +69,8 @@ impl Release<'_> {
             record.set(Status::Failed, Some(described));
             return Err(self.failed(wrong, record).await);
         }
-        record.set(Status::Deployed, Some("Install complete".to_owned()));
+        let described = options.description.clone().unwrap_or_else(|| "Install complete".to_owned());
+        record.set(Status::Deployed, Some(described));
         self.storage().update(&record).await.map_err(|why| Failure::new(why).with(&record))?;
         Ok(record)
     }

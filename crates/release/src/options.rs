@@ -1,5 +1,6 @@
 //! How the actions are done. The words are Helm's.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use kube::api::PropagationPolicy;
@@ -58,6 +59,10 @@ pub struct Install {
     pub server_side: bool,
     /// Whether values are not held against the chart's schema.
     pub skip_schema: bool,
+    /// Labels of the record.
+    pub labels: BTreeMap<String, String>,
+    /// What the record says of the revision once it is deployed, in place of Helm's words.
+    pub description: Option<String>,
 }
 
 /// How to upgrade.
@@ -83,6 +88,10 @@ pub struct Upgrade {
     pub server_side: ServerSide,
     /// Whether values are not held against the chart's schema.
     pub skip_schema: bool,
+    /// Labels of the record, beside those of the last.
+    pub labels: BTreeMap<String, String>,
+    /// What the record says of the revision once it is deployed, in place of Helm's words.
+    pub description: Option<String>,
 }
 
 /// How to roll back.

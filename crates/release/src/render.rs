@@ -20,6 +20,8 @@ pub struct Chosen {
     pub values: Map<String, Value>,
     /// What changes the rendered objects.
     pub post: Option<PostRender>,
+    /// Labels that the definitions in the chart's `crds/` get, which are not rendered.
+    pub crd_labels: Vec<(&'static str, String)>,
     /// What rendering may cost.
     pub limits: Limits,
 }

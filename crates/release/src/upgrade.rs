@@ -1,5 +1,7 @@
 //! Upgrade.
 
+use std::sync::Arc;
+
 use serde_json::{Map, Value};
 use sluice_apply::Change;
 use sluice_helm::release::{Record, Status};
@@ -25,6 +27,7 @@ impl Release<'_> {
         let mut chosen = chosen.clone();
         if options.reuse_values {
             chosen.values = reused(current, &chosen.values);
+            chosen.chart.values = Arc::new(defaults(current));
         }
         let revision = sluice_helm::Release {
             name: self.name.to_owned(),
@@ -32,7 +35,7 @@ impl Release<'_> {
             revision: last.version + 1,
             is_upgrade: true,
         };
-        let crds = crate::crds::definitions(&chosen.chart.crds()).map_err(Failure::new)?;
+        let crds = crate::crds::labelled(&chosen).map_err(Failure::new)?;
         self.apply_crds(&crds, options.crds).await.map_err(stopped)?;
         let rendered = self.render(&chosen, &revision, options.skip_schema).await.map_err(Failure::new)?;
         let mut record = Record::pending(&chosen.chart, &chosen.values, &rendered, &revision, &now());
@@ -42,6 +45,7 @@ impl Release<'_> {
             info.first_deployed.clone_from(&before.first_deployed);
         }
         record.labels.clone_from(&last.labels);
+        record.labels.extend(options.labels.clone());
         let build = |which: &str, why: String| {
             Failure::new(format!("unable to build kubernetes objects from {which} release manifest: {why}"))
         };
@@ -76,7 +80,8 @@ impl Release<'_> {
         }
         let mut superseded = current.clone();
         superseded.set(Status::Superseded, None);
-        record.set(Status::Deployed, Some("Upgrade complete".to_owned()));
+        let described = options.description.clone().unwrap_or_else(|| "Upgrade complete".to_owned());
+        record.set(Status::Deployed, Some(described));
         self.storage().update(&superseded).await.map_err(|why| Failure::new(why).with(&record))?;
         self.storage().update(&record).await.map_err(|why| Failure::new(why).with(&record))?;
         Ok(record)
@@ -112,11 +117,35 @@ fn reused(current: &Record, values: &Map<String, Value>) -> Map<String, Value> {
     merged
 }
 
+/// What stood in for defaults in a revision: as Helm does it, those of its chart under its values. A default that is new in
+/// the chart comes in no more.
+fn defaults(current: &Record) -> Map<String, Value> {
+    let mut values = current.chart.as_ref().and_then(|chart| chart.values.clone()).unwrap_or_default();
+    sluice_helm::values::overlay(&mut values, current.config.clone().unwrap_or_default());
+    without_nulls(&mut values);
+    values
+}
+
+fn without_nulls(values: &mut Map<String, Value>) {
+    values.retain(|_, value| !value.is_null());
+    values.values_mut().filter_map(Value::as_object_mut).for_each(without_nulls);
+}
+
 #[cfg(test)]
 mod tests {
-    use sluice_helm::release::Info;
+    use serde_json::json;
+    use sluice_helm::release::{ChartRecord, Info};
 
     use super::*;
+
+    #[test]
+    fn values_that_are_kept_hide_new_defaults() {
+        let map = |value: Value| value.as_object().cloned();
+        let chart = ChartRecord { values: map(json!({"a": 1, "b": {"c": 1, "d": 2}})), ..ChartRecord::default() };
+        let config = map(json!({"a": null, "b": {"c": 3}}));
+        let current = Record { chart: Some(chart), config, ..Record::default() };
+        assert_eq!(Value::Object(defaults(&current)), json!({"b": {"c": 3, "d": 2}}));
+    }
 
     fn record(version: i64, status: Status) -> Record {
         Record { version, info: Some(Info { status, ..Info::default() }), ..Record::default() }

@@ -60,7 +60,8 @@ impl Release<'_> {
         })
     }
 
-    /// Waits until objects are gone, woken by their watches.
+    /// Waits until objects are gone, woken by their watches. That one is gone is asked of the server: a watch may not have
+    /// told yet that it was ever there.
     pub(crate) async fn gone(&self, objects: &[Object], timeout: Duration) -> Result<(), String> {
         let deadline = Instant::now() + timeout;
         let mut changes = self.applier.index.subscribe();
@@ -68,7 +69,8 @@ impl Release<'_> {
         loop {
             let mut still = Vec::new();
             for object in left {
-                if self.applier.glance(&object.at).await.map_err(|error| text(&error))?.is_some() {
+                let seen = self.applier.glance(&object.at).await.map_err(|error| text(&error))?;
+                if seen.is_some() || self.applier.read(&object.at).await.map_err(|error| text(&error))?.is_some() {
                     still.push(object);
                 }
             }

@@ -12,10 +12,12 @@ mod names;
 mod policy;
 mod post_render;
 mod reconcile;
+mod recover;
 mod release;
 mod settled;
 mod state;
 mod status;
+mod unfinished;
 mod values;
 
 use std::sync::Arc;
@@ -28,6 +30,17 @@ use crate::context::Context;
 use crate::references::{self, Reference};
 
 pub use settled::Settled;
+
+/// The values of a HelmRelease: those of the objects it names, read as whoever the client is, and its own.
+///
+/// # Errors
+/// What cannot be read, or is no values. The text never quotes a value.
+pub async fn final_values(
+    object: &HelmRelease,
+    client: &kube::Client,
+) -> Result<serde_json::Map<String, serde_json::Value>, String> {
+    values::collect(object, client).await.map_err(|failure| failure.to_string())
+}
 
 /// The API group, which begins labels, annotations and event metadata.
 const GROUP: &str = "helm.toolkit.fluxcd.io";

@@ -1,5 +1,6 @@
 //! What a HelmRelease says of its actions, with the defaults (spec/flux/helm.md §1 and §5). Pure.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use kube::api::PropagationPolicy;
@@ -93,6 +94,8 @@ pub fn install(object: &HelmRelease, defaults: Defaults) -> Install {
         crds: crds(it.crds.as_ref()),
         server_side: it.server_side_apply.unwrap_or(!defaults.helm3),
         skip_schema: it.disable_schema_validation,
+        labels: BTreeMap::new(),
+        description: None,
     }
 }
 
@@ -111,6 +114,8 @@ pub fn upgrade(object: &HelmRelease, defaults: Defaults) -> Upgrade {
         crds: crds(it.crds.as_ref()),
         server_side: server_side(&it.server_side_apply, defaults),
         skip_schema: it.disable_schema_validation,
+        labels: BTreeMap::new(),
+        description: None,
     }
 }
 

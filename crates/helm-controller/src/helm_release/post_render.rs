@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use sluice_api::helm::{HelmRelease, KustomizePostRenderer, PostRenderStrategy};
 use sluice_api::meta::{CommonMetadata, annotation};
-use sluice_helm::{Hook, Manifest, Rendered};
+use sluice_helm::Rendered;
 use sluice_object::{set_annotation, set_label};
 use sluice_release::PostRender;
 use sluice_tree::TreeBuilder;
@@ -37,21 +37,27 @@ fn digest_of(value: &impl serde::Serialize) -> String {
     format!("sha256:{}", hex::encode(Sha256::digest(text)))
 }
 
+/// The labels that say which HelmRelease has made an object.
+#[must_use]
+pub fn origin(object: &HelmRelease) -> Vec<(&'static str, String)> {
+    let name = object.metadata.name.clone().unwrap_or_default();
+    let namespace = object.metadata.namespace.clone().unwrap_or_default();
+    vec![(annotation::HELM_NAME, name), (annotation::HELM_NAMESPACE, namespace)]
+}
+
 /// What changes the objects of a HelmRelease.
 #[must_use]
 pub fn of(object: &HelmRelease, helm3: bool) -> PostRender {
     let kustomize: Vec<_> = object.spec.post_renderers.iter().filter_map(|it| it.kustomize.clone()).collect();
     let common = object.spec.common_metadata.clone().unwrap_or_default();
-    let name = object.metadata.name.clone().unwrap_or_default();
-    let namespace = object.metadata.namespace.clone().unwrap_or_default();
+    let origin = origin(object);
     let default = if helm3 { PostRenderStrategy::NoHooks } else { PostRenderStrategy::Combined };
     let strategy = object.spec.post_render_strategy.clone().unwrap_or(default);
     Arc::new(move |rendered| {
         let label = |objects: &mut Vec<Placed>| {
             for it in objects {
                 set_common(&mut it.object, &common);
-                set_label(&mut it.object, annotation::HELM_NAME, &name);
-                set_label(&mut it.object, annotation::HELM_NAMESPACE, &namespace);
+                origin.iter().for_each(|(key, value)| set_label(&mut it.object, key, value));
             }
         };
         let render = |mut objects: Vec<Placed>| -> Result<Vec<Placed>, String> {
@@ -158,7 +164,8 @@ fn run(renderer: &KustomizePostRenderer, objects: Vec<Placed>) -> Result<Vec<Pla
     Ok(placed)
 }
 
-/// What the chart made, with the changed objects in their places; what a post-renderer took away is gone.
+/// What the chart made, with the changed objects in their places; what a post-renderer took away is gone. Which of them are
+/// hooks, and when those run, is what their annotations say now.
 fn put_back(rendered: Rendered, objects: Vec<Placed>, hooks_as_they_are: bool) -> Result<Rendered, String> {
     let mut by_place: BTreeMap<Place, Vec<Value>> = BTreeMap::new();
     for it in objects {
@@ -167,30 +174,27 @@ fn put_back(rendered: Rendered, objects: Vec<Placed>, hooks_as_they_are: bool) -
     if by_place.is_empty() && !rendered.manifests.is_empty() {
         return Err("the post-renderers left no object".to_owned());
     }
-    let emit = |object: &Value| sluice_yaml::emit(object).map_err(|error| error.to_string());
-    let mut manifests = Vec::with_capacity(rendered.manifests.len());
-    for (n, before) in rendered.manifests.into_iter().enumerate() {
-        for object in by_place.remove(&Place::Manifest(n)).unwrap_or_default() {
-            let kind = sluice_object::kind(&object).to_owned();
-            manifests.push(Manifest { path: before.path.clone(), content: emit(&object)?, kind });
+    let mut documents: Vec<(&str, String)> = Vec::new();
+    for (place, objects) in &by_place {
+        let path = match place {
+            Place::Manifest(n) => rendered.manifests.get(*n).map(|it| it.path.as_str()),
+            Place::Hook(n) => rendered.hooks.get(*n).map(|it| it.path.as_str()),
+        };
+        for object in objects {
+            let text = sluice_yaml::emit(object).map_err(|error| error.to_string())?;
+            documents.push((path.unwrap_or_default(), text));
         }
     }
-    let mut hooks = Vec::with_capacity(rendered.hooks.len());
-    for (n, before) in rendered.hooks.into_iter().enumerate() {
-        if hooks_as_they_are {
-            hooks.push(before);
-            continue;
-        }
-        for object in by_place.remove(&Place::Hook(n)).unwrap_or_default() {
-            let name = sluice_object::name(&object).to_owned();
-            hooks.push(Hook { name, manifest: emit(&object)?, ..before.clone() });
-        }
-    }
+    let documents: Vec<(&str, &str)> = documents.iter().map(|(path, text)| (*path, text.as_str())).collect();
+    let (manifests, hooks) = sluice_helm::sort_documents(&documents).map_err(|error| error.to_string())?;
+    let hooks = if hooks_as_they_are { [rendered.hooks, hooks].concat() } else { hooks };
     Ok(Rendered { manifests, hooks, ..rendered })
 }
 
 #[cfg(test)]
 mod tests {
+    use sluice_helm::{Hook, Manifest};
+
     use super::*;
 
     fn rendered() -> Rendered {
@@ -204,7 +208,9 @@ mod tests {
             hooks: vec![Hook {
                 name: "h".into(),
                 kind: "Pod".into(),
-                manifest: "apiVersion: v1\nkind: Pod\nmetadata:\n  name: h\nspec:\n  containers:\n  - name: c\n    image: i:1\n".into(),
+                path: "c/h.yaml".into(),
+                manifest: "apiVersion: v1\nkind: Pod\nmetadata:\n  name: h\n  annotations:\n    helm.sh/hook: test\nspec:\n  containers:\n  - name: c\n    image: i:1\n".into(),
+                events: vec!["test".into()],
                 ..Hook::default()
             }],
             ..Rendered::default()
@@ -239,5 +245,23 @@ mod tests {
         without["postRenderStrategy"] = "nohooks".into();
         let out = of(&release(without), false)(rendered()).unwrap();
         assert!(out.hooks[0].manifest.contains("image: i:1"), "{}", out.hooks[0].manifest);
+    }
+
+    #[test]
+    fn what_is_a_hook_is_what_the_annotations_say_afterwards() {
+        let patch =
+            |kind: &str, name: &str, patch: &str| json!({"target": {"kind": kind, "name": name}, "patch": patch});
+        let move_hook = "- {op: replace, path: /metadata/annotations/helm.sh~1hook, value: post-install}\n\
+                         - {op: add, path: /metadata/annotations/helm.sh~1hook-weight, value: \"7\"}\n";
+        let becomes = "- {op: add, path: /metadata/annotations, value: {helm.sh/hook: pre-upgrade}}\n";
+        let spec = |patches: Vec<Value>| json!({"postRenderers": [{"kustomize": {"patches": patches}}]});
+        let patches = vec![patch("Pod", "h", move_hook), patch("ConfigMap", "a", becomes)];
+        let out = of(&release(spec(patches)), false)(rendered()).unwrap();
+        let hooks: Vec<_> = out.hooks.iter().map(|it| (it.name.as_str(), it.events.join(","), it.weight)).collect();
+        assert_eq!(hooks, [("a", "pre-upgrade".to_owned(), 0), ("h", "post-install".to_owned(), 7)]);
+        assert_eq!(out.manifests.len(), 1);
+        let no_hook = "- {op: remove, path: /metadata/annotations/helm.sh~1hook}\n";
+        let out = of(&release(spec(vec![patch("Pod", "h", no_hook)])), false)(rendered()).unwrap();
+        assert_eq!((out.hooks.len(), out.manifests.len()), (0, 3));
     }
 }

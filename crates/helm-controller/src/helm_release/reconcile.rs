@@ -96,7 +96,8 @@ impl<'a> Pass<'a> {
             return Ok(Ending::Unchanged);
         }
         let working = ctx.working.acquire().await.map_err(|_| Failure::Stopped)?;
-        let values = values::collect(&object, ctx).await?;
+        values::watch(&object, ctx).await;
+        let values = values::collect(&object, &ctx.runtime.client()).await?;
         let loaded = chart::load(&kind, &artifact, ctx).await?;
         let applier = self.applier().await?;
         drop(working);

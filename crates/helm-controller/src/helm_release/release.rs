@@ -75,6 +75,7 @@ impl Pass<'_> {
             chart: wanted.loaded.chart.clone(),
             values: wanted.values.clone(),
             post: Some(post_render::of(&object, self.defaults.helm3)),
+            crd_labels: post_render::origin(&object),
             limits: sluice_helm::Limits::default(),
         };
         let digest = config_digest(&wanted.values).map_err(|error| Failure::Values(error.to_string()))?;
@@ -86,6 +87,9 @@ impl Pass<'_> {
                 Some(stored) => stored,
                 None => release.storage().history().await.map_err(Failure::State)?,
             };
+            if ran.is_empty() {
+                self.recover(&stored, wanted, &digest);
+            }
             let (state, taken) = self.state(&stored, wanted, &digest);
             if let Some(record) = taken {
                 self.take_over(record, wanted);
@@ -516,7 +520,7 @@ impl Pass<'_> {
     }
 
     /// Says that the newest release was made.
-    fn note_released(&mut self, done: bool) {
+    pub(super) fn note_released(&mut self, done: bool) {
         let generation = self.generation();
         let Some(last) = self.status.history.first() else { return };
         let installed = last.action == "install";
@@ -527,7 +531,7 @@ impl Pass<'_> {
     }
 
     /// `release ns/name.v3 with chart c@1.0.0`, of the newest.
-    fn released(&self) -> String {
+    pub(super) fn released(&self) -> String {
         self.status.history.first().map_or_else(
             || "release".to_owned(),
             |it| format!("release {} with chart {}", history::full_name(it), history::chart_name(it)),
@@ -542,7 +546,7 @@ impl Pass<'_> {
         self.condition_text(Condition::READY).1
     }
 
-    fn observed_digests(&mut self) {
+    pub(super) fn observed_digests(&mut self) {
         self.status.observed_post_renderers_digest = post_render::digest(&self.object);
         self.status.observed_common_metadata_digest = post_render::common_digest(&self.object);
     }

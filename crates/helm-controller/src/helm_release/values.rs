@@ -1,8 +1,8 @@
 //! The values of a release (spec/flux/helm.md §6).
 
 use k8s_openapi::api::core::v1::{ConfigMap, Secret};
-use kube::Api;
 use kube::api::ApiResource;
+use kube::{Api, Client};
 use serde_json::{Map, Value};
 use sluice_api::helm::{HelmRelease, ValuesKind, ValuesReference};
 use sluice_helm::{strvals, values};
@@ -13,8 +13,27 @@ use crate::context::Context;
 
 type Values = Map<String, Value>;
 
+/// From the first use on, a change of what is referred to wakes whoever refers to it.
+pub async fn watch(object: &HelmRelease, ctx: &Context) {
+    let kinds = |kind: &ValuesKind| object.spec.values_from.iter().any(|from| from.kind == *kind);
+    for (kind, plural) in [(ValuesKind::ConfigMap, "configmaps"), (ValuesKind::Secret, "secrets")] {
+        if kinds(&kind) && ctx.options.watch_references && !ctx.gate("DisableConfigWatchers") {
+            let resource = ApiResource {
+                group: String::new(),
+                version: "v1".to_owned(),
+                api_version: "v1".to_owned(),
+                kind: kind.to_string(),
+                plural: plural.to_owned(),
+            };
+            if let Err(error) = ctx.index.watch(&resource).await {
+                tracing::warn!(%error, "changes of referenced objects are seen at the interval alone");
+            }
+        }
+    }
+}
+
 /// The values of the named objects in order, then the inline ones, later ones winning.
-pub async fn collect(object: &HelmRelease, ctx: &Context) -> Result<Values, Failure> {
+pub async fn collect(object: &HelmRelease, client: &Client) -> Result<Values, Failure> {
     let namespace = object.metadata.namespace.as_deref().unwrap_or_default();
     let inline = inline(object)?;
     let mut merged = Values::new();
@@ -23,8 +42,8 @@ pub async fn collect(object: &HelmRelease, ctx: &Context) -> Result<Values, Fail
         let what = format!("{} '{namespace}/{}'", from.kind, from.name);
         let fail = |why: String| Failure::Values(format!("could not resolve {what} chart values reference: {why}"));
         let data = match from.kind {
-            ValuesKind::Secret => secret(ctx, namespace, &from.name, key).await,
-            ValuesKind::ConfigMap => config_map(ctx, namespace, &from.name, key).await,
+            ValuesKind::Secret => secret(client, namespace, &from.name, key).await,
+            ValuesKind::ConfigMap => config_map(client, namespace, &from.name, key).await,
             ValuesKind::Other(_) => return Err(fail("neither a Secret nor a ConfigMap".to_owned())),
         };
         match data.map_err(|error| fail(error.to_string()))? {
@@ -93,36 +112,17 @@ enum Found {
     Value(String),
 }
 
-async fn config_map(ctx: &Context, namespace: &str, name: &str, key: &str) -> Result<Found, kube::Error> {
-    watch(ctx, "ConfigMap", "configmaps").await;
-    let api: Api<ConfigMap> = Api::namespaced(ctx.runtime.client(), namespace);
+async fn config_map(client: &Client, namespace: &str, name: &str, key: &str) -> Result<Found, kube::Error> {
+    let api: Api<ConfigMap> = Api::namespaced(client.clone(), namespace);
     let Some(found) = api.get_opt(name).await? else { return Ok(Found::Nothing) };
     Ok(found.data.and_then(|mut data| data.remove(key)).map_or(Found::NoKey, Found::Value))
 }
 
-async fn secret(ctx: &Context, namespace: &str, name: &str, key: &str) -> Result<Found, kube::Error> {
-    watch(ctx, "Secret", "secrets").await;
-    let api: Api<Secret> = Api::namespaced(ctx.runtime.client(), namespace);
+async fn secret(client: &Client, namespace: &str, name: &str, key: &str) -> Result<Found, kube::Error> {
+    let api: Api<Secret> = Api::namespaced(client.clone(), namespace);
     let Some(found) = api.get_opt(name).await? else { return Ok(Found::Nothing) };
     let value = found.data.and_then(|mut data| data.remove(key));
     Ok(value.map_or(Found::NoKey, |bytes| Found::Value(String::from_utf8_lossy(&bytes.0).into_owned())))
-}
-
-/// From the first use on, a change of what is referred to wakes whoever refers to it.
-async fn watch(ctx: &Context, kind: &str, plural: &str) {
-    if !ctx.options.watch_references || ctx.gate("DisableConfigWatchers") {
-        return;
-    }
-    let resource = ApiResource {
-        group: String::new(),
-        version: "v1".to_owned(),
-        api_version: "v1".to_owned(),
-        kind: kind.to_owned(),
-        plural: plural.to_owned(),
-    };
-    if let Err(error) = ctx.index.watch(&resource).await {
-        tracing::warn!(%error, "changes of referenced objects are seen at the interval alone");
-    }
 }
 
 #[cfg(test)]
