@@ -78,11 +78,14 @@ impl Release<'_> {
             }
             return Err(self.failed(wrong, record).await);
         }
-        let mut superseded = current.clone();
-        superseded.set(Status::Superseded, None);
+        // One that failed stays so, otherwise than in Helm: it is nothing to go back to.
+        if current.status() == Status::Deployed {
+            let mut superseded = current.clone();
+            superseded.set(Status::Superseded, None);
+            self.storage().update(&superseded).await.map_err(|why| Failure::new(why).with(&record))?;
+        }
         let described = options.description.clone().unwrap_or_else(|| "Upgrade complete".to_owned());
         record.set(Status::Deployed, Some(described));
-        self.storage().update(&superseded).await.map_err(|why| Failure::new(why).with(&record))?;
         self.storage().update(&record).await.map_err(|why| Failure::new(why).with(&record))?;
         Ok(record)
     }

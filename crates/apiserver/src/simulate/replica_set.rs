@@ -9,7 +9,7 @@ use crate::rest::{meta, random_suffix};
 use super::condition;
 use super::events::{self, Source};
 use super::pod;
-use super::script::{Outcome, Script};
+use super::script::{Outcome, Script, annotation, parse_outcome};
 use super::world::{Id, Kind, World, number, replicas, set_or_omit, status_of};
 
 const CONTROLLER: Source = Source::Controller("replicaset-controller");
@@ -121,7 +121,7 @@ pub fn pretend(world: &mut World, id: &Id, owner: &Value, wanted: i64) -> Counts
         world.restart_clock(id, "ready");
     }
     let time_has_come = wanted == ready_before || world.passed(id, "ready", after);
-    let ready = match script.outcome {
+    let ready = match outcome(world, owner) {
         Outcome::Ready if time_has_come => wanted,
         Outcome::Ready => ready_before,
         _ => 0,
@@ -138,7 +138,7 @@ pub fn pretend(world: &mut World, id: &Id, owner: &Value, wanted: i64) -> Counts
 
 /// Whether a Pod of a set has ended in a way that its script calls a failure.
 pub fn has_failed(world: &World, set: &Value) -> bool {
-    if Script::of(world, set).outcome != Outcome::Fail {
+    if outcome(world, set) != Outcome::Fail {
         return false;
     }
     if !world.options.pods {
@@ -146,4 +146,10 @@ pub fn has_failed(world: &World, set: &Value) -> bool {
     }
     let pods = world.children_of(meta::text(set, "uid"), Kind::Pod);
     pods.iter().any(|(_, pod, _)| number(pod, "/status/containerStatuses/0/restartCount") > 0)
+}
+
+/// What becomes of the Pods of a set: what its template says, which is on each of them, else what is said of the set.
+fn outcome(world: &World, set: &Value) -> Outcome {
+    let template = set.pointer("/spec/template").and_then(|it| annotation(it, "outcome")).and_then(parse_outcome);
+    template.unwrap_or_else(|| Script::of(world, set).outcome)
 }

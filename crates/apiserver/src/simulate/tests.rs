@@ -148,6 +148,22 @@ async fn failures_are_told_by_annotation_and_end_when_it_goes() {
 }
 
 #[tokio::test]
+async fn what_a_template_tells_its_pods_fails_the_deployment_too() {
+    let cluster = cluster(true).await;
+    let mut told = deployment(1, json!({}));
+    told["spec"]["template"]["metadata"]["annotations"] = json!({"simulate.sluice.dev/outcome": "fail"});
+    cluster.create(told);
+    let failed = |d: &Value| condition(d, "Progressing")["reason"] == "ProgressDeadlineExceeded";
+    cluster.wait("apps", "deployments", "d", failed).await;
+    // Another template is another rollout: once it is seen, nothing is said of the old one.
+    let mend = json!({"spec": {"template": {"metadata": {"annotations": {"simulate.sluice.dev/outcome": "stall"}}}}});
+    cluster.patch("deployments", "d", &mend);
+    let seen = |d: &Value| d["status"]["observedGeneration"] == d["metadata"]["generation"];
+    let live = cluster.wait("apps", "deployments", "d", seen).await;
+    assert!(!failed(&live), "{}", live["status"]);
+}
+
+#[tokio::test]
 async fn without_pods_statuses_are_the_same() {
     let cluster = cluster(false).await;
     cluster.create(deployment(3, json!({})));

@@ -121,10 +121,16 @@ impl Progress<'_> {
         if reason_was.as_deref() == Some("DeploymentPaused") {
             set(status, "Progressing", "Unknown", "DeploymentResumed", "Deployment is resumed");
         }
+        let name = self.name;
+        // That an earlier template came to nothing says nothing of this one.
+        let said = condition::find(status, "Progressing").and_then(|c| c["message"].as_str()).unwrap_or_default();
+        let of_another = reason_was.as_deref() == Some("ProgressDeadlineExceeded") && !said.starts_with(name);
+        if of_another {
+            touch(status, "ReplicaSetUpdated", &format!("{name} is progressing."));
+        }
         if !has_set {
             return None;
         }
-        let name = self.name;
         if self.complete {
             let message = format!("{name} has successfully progressed.");
             set(status, "Progressing", "True", "NewReplicaSetAvailable", &message);
@@ -137,7 +143,8 @@ impl Progress<'_> {
         let old_went = before.all - before.updated > now.all - now.updated;
         let progressed =
             now.updated > before.updated || old_went || now.ready > before.ready || now.available > before.available;
-        let is_new = matches!(reason_was.as_deref(), None | Some("DeploymentResumed" | "NewReplicaSetAvailable"));
+        let is_new =
+            of_another || matches!(reason_was.as_deref(), None | Some("DeploymentResumed" | "NewReplicaSetAvailable"));
         if self.failed {
             self.time_out(status);
             return None;
