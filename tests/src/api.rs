@@ -28,6 +28,7 @@ const KINDS: &[(&str, &str, &str, bool)] = &[
     ("ServiceAccount", "v1", "serviceaccounts", true),
     ("Event", "v1", "events", true),
     ("Deployment", "apps/v1", "deployments", true),
+    ("Job", "batch/v1", "jobs", true),
     ("PodDisruptionBudget", "policy/v1", "poddisruptionbudgets", true),
     ("Role", "rbac.authorization.k8s.io/v1", "roles", true),
     ("RoleBinding", "rbac.authorization.k8s.io/v1", "rolebindings", true),

@@ -179,6 +179,12 @@ impl World {
         self.make_repository("k8s-manifests", Some(&workspace_root().join("examples/web-app")))
     }
 
+    /// A Git repository with the files of a folder of `examples`, under its name.
+    #[must_use]
+    pub fn repository_of(&self, example: &str) -> Repository {
+        self.make_repository(example, Some(&workspace_root().join("examples").join(example)))
+    }
+
     fn make_repository(&self, name: &str, example: Option<&Path>) -> Repository {
         Repository::new(name, &self.dir.path().join("repositories"), &self.dir.path().join("work"), example)
     }

@@ -4,6 +4,7 @@
 mod bad_input;
 mod faults;
 mod guard;
+mod helm;
 mod hostile;
 mod kubectl;
 mod ownership;

@@ -21,7 +21,7 @@ fn chart(version: &str) -> Bytes {
 }
 
 /// A repository of the registry, as its user.
-fn repository(registry: &DockerRegistry, path: &str) -> Repository {
+pub(crate) fn repository(registry: &DockerRegistry, path: &str) -> Repository {
     let name = format!("{}/{path}", registry.address).parse().expect("the name is sound");
     let credentials = Credentials::Basic { username: REGISTRY_USER.into(), password: REGISTRY_PASSWORD.into() };
     let tls = Tls { ca: Some(registry.ca.clone()), client: None };
@@ -29,7 +29,7 @@ fn repository(registry: &DockerRegistry, path: &str) -> Repository {
     Client::new(Limits::default()).repository(&name, &access, Duration::from_secs(60))
 }
 
-async fn push(repository: &Repository, tag: &str, types: (&str, &str), data: Bytes) -> Digest {
+pub(crate) async fn push(repository: &Repository, tag: &str, types: (&str, &str), data: Bytes) -> Digest {
     let upload = Upload {
         config: (types.0.into(), "{}".into()),
         layers: vec![(types.1.into(), data)],
@@ -48,7 +48,7 @@ async fn push_manifests(repository: &Repository, tag: &str, state: &str) -> Dige
 }
 
 /// The Secrets with the registry's password and authority.
-async fn secrets(world: &World, registry: &DockerRegistry, password: &str) {
+pub(crate) async fn secrets(world: &World, registry: &DockerRegistry, password: &str) {
     let meta = json!({"name": "pull", "namespace": world.namespace});
     let secret = json!({"apiVersion": "v1", "kind": "Secret", "metadata": meta,
         "type": "kubernetes.io/dockerconfigjson",
@@ -57,7 +57,7 @@ async fn secrets(world: &World, registry: &DockerRegistry, password: &str) {
     world.secret("authority", &[("ca.crt", &registry.ca)]).await;
 }
 
-async fn make(world: &World, kind: &str, name: &str, spec: Value) {
+pub(crate) async fn make(world: &World, kind: &str, name: &str, spec: Value) {
     let object = json!({"apiVersion": "source.toolkit.fluxcd.io/v1", "kind": kind,
         "metadata": {"name": name, "namespace": world.namespace}, "spec": spec});
     world.api.apply(&object).await;
@@ -90,7 +90,7 @@ async fn fails(world: &World, kind: &str, name: &str, reason: &str) -> String {
     message
 }
 
-fn oci_spec(registry: &DockerRegistry, path: &str, more: Value) -> Value {
+pub(crate) fn oci_spec(registry: &DockerRegistry, path: &str, more: Value) -> Value {
     let mut spec = json!({
         "interval": "1h",
         "url": format!("oci://{}/{path}", registry.address),
