@@ -1,9 +1,11 @@
 //! `sluice kustomize build`: what kustomize prints, byte for byte; and the commands beside it.
 
 mod build;
+mod charts;
 mod edit;
 mod explain;
 mod fields;
+mod localize;
 mod source;
 
 use std::ffi::OsString;
@@ -23,6 +25,7 @@ pub struct KustomizeArgs {
 enum KustomizeCommand {
     Build(BuildArgs),
     Edit(edit::EditArgs),
+    Localize(localize::LocalizeArgs),
     Explain(explain::ExplainArgs),
 }
 
@@ -63,6 +66,7 @@ pub fn run(args: KustomizeArgs) -> anyhow::Result<ExitCode> {
     match args.command {
         KustomizeCommand::Build(args) => build::run(&args),
         KustomizeCommand::Edit(args) => edit::run(args).map(|()| ExitCode::SUCCESS),
+        KustomizeCommand::Localize(args) => localize::run(&args).map(|()| ExitCode::SUCCESS),
         KustomizeCommand::Explain(args) => explain::run(&args).map(|()| ExitCode::SUCCESS),
     }
 }

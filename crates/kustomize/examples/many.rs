@@ -31,7 +31,7 @@ fn tree() -> Result<Tree, Box<dyn Error>> {
     files.file("base/kustomization.yaml", base, false)?;
     for n in 0..OVERLAYS {
         let overlay = format!(
-            "resources: [../../base]\nnamespace: team-{n}\nnamePrefix: t{n}-\nimages:\n- name: example/app\n  newTag: 2.{n}\n\
+            "resources: [../../base]\nnamespace: team-{n}\nnamePrefix: t{n}-\nimages:\n- name: example/app\n  newTag: v2.{n}\n\
              labels:\n- pairs: {{team: t{n}}}\n  includeSelectors: true\n"
         );
         files.file(&format!("overlays/{n}/kustomization.yaml"), overlay, false)?;

@@ -247,4 +247,26 @@ mod tests {
         assert_eq!(count, Ok(1));
         assert_eq!(object, json!({"spec": {"containers": [{"name": "a", "image": "i"}]}}));
     }
+
+    proptest::proptest! {
+        /// What a path made is what it finds again, and no path panics.
+        #[test]
+        fn what_is_made_is_found(
+            path in r"([a-z]{1,3}|[0-3]|-|\[[a-z]=[a-z]\]|\[a\.b\])(\.([a-z]{1,3}|[0-3]|-|\[[a-z]=[a-z]\]|\[a\.b\])){0,4}",
+            any in r"\PC{0,40}",
+        ) {
+            let path = split_smart(&path);
+            let mut object = Value::Null;
+            let made = visit(&mut object, &path, Some(Shape::Scalar), &mut |target, _| {
+                *target = json!("made");
+                Ok(())
+            });
+            if made == Ok(1) {
+                assert_eq!(look_up(&object, &path), Ok(Some(&json!("made"))), "{path:?} of {object}");
+            }
+            let any = split_smart(&any);
+            let _ = look_up(&object, &any);
+            let _ = visit(&mut object, &any, Some(Shape::Map), &mut |_, _| Ok(()));
+        }
+    }
 }

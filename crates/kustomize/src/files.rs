@@ -38,6 +38,11 @@ pub trait Files: Send + Sync {
         self.resolve(path).is_ok()
     }
 
+    /// How messages name the file or folder at `path`.
+    fn shown(&self, path: &str) -> String {
+        path.to_owned()
+    }
+
     /// The relative path of an absolute one; `None` where absolute paths mean nothing.
     fn absolute(&self, _path: &str) -> Option<String> {
         None
@@ -104,6 +109,8 @@ const MOST_BYTES: u64 = 256 << 20;
 #[derive(Debug)]
 pub struct Disk {
     root: PathBuf,
+    /// The folder below the root that messages name files from, where it is not the root.
+    from: Option<String>,
     /// Where the folders are that were asked for, links followed.
     folders: Mutex<HashMap<String, String>>,
 }
@@ -114,18 +121,29 @@ impl Disk {
     /// # Errors
     /// When there is no such folder.
     pub fn new(root: impl Into<PathBuf>) -> io::Result<Self> {
-        Ok(Self { root: fs::canonicalize(root.into())?, folders: Mutex::default() })
+        Ok(Self { root: fs::canonicalize(root.into())?, from: None, folders: Mutex::default() })
+    }
+
+    /// The whole disk, for whoever works in `folder`: messages name what is in it from there, all else from the root.
+    ///
+    /// # Errors
+    /// When there is no such folder.
+    pub fn seen_from(folder: impl Into<PathBuf>) -> io::Result<Self> {
+        let from = fs::canonicalize(folder.into())?;
+        let from = from.to_string_lossy().trim_start_matches('/').to_owned();
+        Ok(Self { from: Some(from), ..Self::new("/")? })
     }
 
     fn full(&self, path: &str) -> PathBuf {
         if path.is_empty() { self.root.clone() } else { self.root.join(path) }
     }
 
-    fn fail(path: &str, error: &io::Error) -> FileError {
+    fn fail(&self, path: &str, error: &io::Error) -> FileError {
+        let path = self.shown(path);
         match error.kind() {
-            io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => FileError::NotFound(path.to_owned()),
-            io::ErrorKind::IsADirectory => FileError::IsDirectory(path.to_owned()),
-            _ => FileError::Other { path: path.to_owned(), reason: error.to_string() },
+            io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => FileError::NotFound(path),
+            io::ErrorKind::IsADirectory => FileError::IsDirectory(path),
+            _ => FileError::Other { path, reason: error.to_string() },
         }
     }
 }
@@ -133,11 +151,11 @@ impl Disk {
 impl Disk {
     /// Follows all links on the way to `clean`.
     fn follow(&self, path: &str, clean: &str) -> Result<String, FileError> {
-        let full = fs::canonicalize(self.full(clean)).map_err(|error| Self::fail(path, &error))?;
-        let inside = full.strip_prefix(&self.root).map_err(|_| FileError::Outside(path.to_owned()))?;
+        let full = fs::canonicalize(self.full(clean)).map_err(|error| self.fail(path, &error))?;
+        let inside = full.strip_prefix(&self.root).map_err(|_| FileError::Outside(self.shown(path)))?;
         let text = inside
             .to_str()
-            .ok_or_else(|| FileError::Other { path: path.to_owned(), reason: "the name is not UTF-8".to_owned() })?;
+            .ok_or_else(|| FileError::Other { path: self.shown(path), reason: "the name is not UTF-8".to_owned() })?;
         Ok(text.replace(std::path::MAIN_SEPARATOR, "/"))
     }
 
@@ -158,36 +176,36 @@ impl Files for Disk {
         let Some((folder, name)) = clean.rsplit_once('/') else { return self.follow(path, &clean) };
         let folder = self.folder(path, folder)?;
         let found = if folder.is_empty() { name.to_owned() } else { format!("{folder}/{name}") };
-        let about = fs::symlink_metadata(self.full(&found)).map_err(|error| Self::fail(path, &error))?;
+        let about = fs::symlink_metadata(self.full(&found)).map_err(|error| self.fail(path, &error))?;
         if about.is_symlink() { self.follow(path, &clean) } else { Ok(found) }
     }
 
     fn read(&self, path: &str) -> Result<Bytes, FileError> {
         let full = self.full(path);
         // A FIFO or device would block or never end.
-        let about = fs::metadata(&full).map_err(|error| Self::fail(path, &error))?;
+        let about = fs::metadata(&full).map_err(|error| self.fail(path, &error))?;
         if about.is_dir() {
-            return Err(FileError::IsDirectory(path.to_owned()));
+            return Err(FileError::IsDirectory(self.shown(path)));
         }
         if !about.is_file() {
-            return Err(FileError::Other { path: path.to_owned(), reason: "not a regular file".to_owned() });
+            return Err(FileError::Other { path: self.shown(path), reason: "not a regular file".to_owned() });
         }
         if about.len() > MOST_BYTES {
             let reason = format!("{} bytes, more than {MOST_BYTES}", about.len());
-            return Err(FileError::Other { path: path.to_owned(), reason });
+            return Err(FileError::Other { path: self.shown(path), reason });
         }
         let read = || {
             let mut bytes = Vec::with_capacity(usize::try_from(about.len()).unwrap_or(0) + 1);
             fs::File::open(&full)?.take(MOST_BYTES).read_to_end(&mut bytes)?;
             Ok(Bytes::from(bytes))
         };
-        read().map_err(|error| Self::fail(path, &error))
+        read().map_err(|error| self.fail(path, &error))
     }
 
     fn list(&self, path: &str) -> Result<Vec<String>, FileError> {
         let mut names = Vec::new();
-        for entry in fs::read_dir(self.full(path)).map_err(|error| Self::fail(path, &error))? {
-            let entry = entry.map_err(|error| Self::fail(path, &error))?;
+        for entry in fs::read_dir(self.full(path)).map_err(|error| self.fail(path, &error))? {
+            let entry = entry.map_err(|error| self.fail(path, &error))?;
             if let Some(name) = entry.file_name().to_str() {
                 names.push(name.to_owned());
             }
@@ -198,6 +216,15 @@ impl Files for Disk {
 
     fn is_dir(&self, path: &str) -> bool {
         self.full(path).is_dir()
+    }
+
+    fn shown(&self, path: &str) -> String {
+        let Some(from) = &self.from else { return path.to_owned() };
+        match path.strip_prefix(from.as_str()) {
+            Some("") => ".".to_owned(),
+            Some(below) if from.is_empty() || below.starts_with('/') => below.trim_start_matches('/').to_owned(),
+            _ => format!("/{path}"),
+        }
     }
 
     fn absolute(&self, path: &str) -> Option<String> {

@@ -36,15 +36,6 @@ pub(crate) fn with_global_options(args: &GeneratorArgs, global: Option<&Generato
     args
 }
 
-/// What is said of charts, which cannot be rendered yet.
-pub(crate) fn no_helm(enabled: bool) -> &'static str {
-    if enabled {
-        "helm charts cannot be rendered here yet; render them beforehand, or use a HelmRelease"
-    } else {
-        "must specify --enable-helm; helm charts are not rendered without it"
-    }
-}
-
 /// A ConfigMap or Secret.
 ///
 /// # Errors

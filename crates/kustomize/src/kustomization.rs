@@ -8,6 +8,7 @@ use crate::config::{field_spec, gvk};
 use crate::decode::Fields;
 use crate::errors::Error;
 use crate::fieldspec::FieldSpec;
+use crate::helm::{self, HelmChart};
 use crate::id::Gvk;
 
 /// The names a kustomization file may have.
@@ -43,7 +44,7 @@ pub(crate) struct Kustomization {
     pub(crate) config_maps: Vec<GeneratorArgs>,
     pub(crate) secrets: Vec<GeneratorArgs>,
     pub(crate) generator_options: Option<GeneratorOptions>,
-    pub(crate) helm_charts: bool,
+    pub(crate) helm_charts: Vec<HelmChart>,
     pub(crate) configurations: Vec<String>,
     pub(crate) generators: Vec<String>,
     pub(crate) transformers: Vec<String>,
@@ -259,7 +260,7 @@ fn read(fields: &mut Fields<'_, '_>) -> (Kustomization, String, String) {
         config_maps: fields.each("configMapGenerator", |of| generator_args(of, false)),
         secrets: fields.each("secretGenerator", |of| generator_args(of, true)),
         generator_options: fields.object("generatorOptions", generator_options),
-        helm_charts: helm(fields),
+        helm_charts: helm::charts(fields),
         configurations: fields.strings("configurations"),
         generators: fields.strings("generators"),
         transformers: fields.strings("transformers"),
@@ -268,16 +269,6 @@ fn read(fields: &mut Fields<'_, '_>) -> (Kustomization, String, String) {
         warnings,
     };
     (kustomization, api_version, kind)
-}
-
-/// Whether charts are asked for. Their fields are read when they can be rendered.
-fn helm(fields: &mut Fields<'_, '_>) -> bool {
-    fields.get("helmGlobals");
-    let mut asked = false;
-    for name in ["helmCharts", "helmChartInflationGenerator"] {
-        asked |= fields.get(name).and_then(Value::as_array).is_some_and(|list| !list.is_empty());
-    }
-    asked
 }
 
 /// Whether nothing is set but the version and the kind. Lists that old names stand for do not count when empty.

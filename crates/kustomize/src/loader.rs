@@ -91,12 +91,10 @@ impl<'a> Loader<'a> {
 
     /// The name of the file or folder `path` for messages.
     pub(crate) fn shown(&self, path: &str) -> String {
-        let joined = join(&self.root, path).unwrap_or_else(|_| path.to_owned());
-        let repo = self.repo();
-        if repo.is_empty() { joined } else { format!("{repo}//{joined}") }
+        self.shown_joined(&join(&self.root, path).unwrap_or_else(|_| path.to_owned()))
     }
 
-    fn note(&self, path: &str, seen: Seen) {
+    pub(crate) fn note(&self, path: &str, seen: Seen) {
         if self.repo().is_empty() {
             self.session.note(path, seen);
         }
@@ -154,7 +152,7 @@ impl<'a> Loader<'a> {
 
     fn shown_joined(&self, path: &str) -> String {
         let repo = self.repo();
-        if repo.is_empty() { path.to_owned() } else { format!("{repo}//{path}") }
+        if repo.is_empty() { self.files().shown(path) } else { format!("{repo}//{path}") }
     }
 
     /// The fetcher, for an address that may be fetched.
@@ -212,8 +210,12 @@ impl<'a> Loader<'a> {
         let cycle =
             |seen: &&Visited| seen.repo == next.repo && (seen.root == next.root || is_below(&seen.root, &next.root));
         if let Some(seen) = self.visited.iter().find(cycle) {
-            let chain: Vec<&str> = self.visited.iter().map(|visited| name(&visited.root)).collect();
-            let (root, seen) = (name(&next.root), name(&seen.root));
+            let shown = |root: &str| match self.shown_joined(root) {
+                top if top.is_empty() => ".".to_owned(),
+                shown => shown,
+            };
+            let chain: Vec<String> = self.visited.iter().map(|visited| shown(&visited.root)).collect();
+            let (root, seen) = (shown(&next.root), shown(&seen.root));
             return Err(Error::new(format!(
                 "cycle: `{root}` is or contains `{seen}`, which led here ({} → {root}); a base must not be its own overlay",
                 chain.join(" → ")
@@ -249,10 +251,6 @@ impl<'a> Loader<'a> {
     }
 }
 
-fn name(path: &str) -> &str {
-    if path.is_empty() { "." } else { path }
-}
-
 fn folder(session: &Session<'_>, place: &Place<'_>, repo: &str, path: &str) -> Result<String, Error> {
     let files: &dyn Files = match place {
         Place::Given(files) => *files,
@@ -271,7 +269,7 @@ fn folder(session: &Session<'_>, place: &Place<'_>, repo: &str, path: &str) -> R
         Error::new(format!("{error}; add it, or correct the path"))
     })?;
     if !files.is_dir(&root) {
-        return Err(Error::new(format!("`{path}` is a file; a folder is wanted")));
+        return Err(Error::new(format!("`{}` is a file; a folder is wanted", files.shown(path))));
     }
     note(Seen::Folder);
     Ok(root)

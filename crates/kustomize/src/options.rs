@@ -6,6 +6,7 @@ use bytes::Bytes;
 
 use crate::cache::Cache;
 use crate::files::Files;
+use crate::helm::Charts;
 use crate::repo::RepoSpec;
 
 /// Which files a kustomization may name.
@@ -98,8 +99,10 @@ pub struct Options<'a> {
     pub load_restrictor: LoadRestrictor,
     /// The order of the result.
     pub reorder: Reorder,
-    /// Whether `helmCharts` may be rendered. They cannot yet: either way it is an error, with another text.
+    /// Whether `helmCharts` may be rendered.
     pub enable_helm: bool,
+    /// Renders them; without it they are an error.
+    pub charts: Option<&'a dyn Charts>,
     /// Fetches remote bases; without it they are an error, before any connection.
     pub remote: Option<&'a dyn Remote>,
     /// Parsed files, shared by builds.

@@ -11,6 +11,7 @@ use crate::decode::Fields;
 use crate::errors::{Error, Errors, Result};
 use crate::fieldspec::FieldSpec;
 use crate::generate::{self, KeyValues};
+use crate::helm;
 use crate::id::{api_version, split_api_version};
 use crate::kustomization;
 use crate::loader::Loader;
@@ -68,12 +69,19 @@ fn with_path(mut error: Error) -> Error {
     error
 }
 
-/// What the generator `config` makes.
-pub(crate) fn generator(config: &Resource, loader: &Loader<'_>) -> Result<Vec<Resource>> {
+/// What the generator `config` makes; a chart is released into `namespace` unless it has its own.
+pub(crate) fn generator(config: &Resource, namespace: &str, loader: &Loader<'_>) -> Result<Vec<Resource>> {
     refuse(config)?;
     let mut errors = Vec::new();
     let mut fields = Fields::root(&config.value, false, &mut errors);
     let made = match config.kind() {
+        "HelmChartInflationGenerator" => {
+            let chart = helm::plugin(&mut fields);
+            return match errors.is_empty() {
+                true => helm::inflate(&chart, namespace, loader).map_err(|more| named(config, more.0)),
+                false => Err(named(config, errors)),
+            };
+        }
         kind @ ("ConfigMapGenerator" | "SecretGenerator") => {
             let mut args = kustomization::generator_args(&mut fields, kind == "SecretGenerator");
             let metadata =
@@ -91,7 +99,6 @@ pub(crate) fn generator(config: &Resource, loader: &Loader<'_>) -> Result<Vec<Re
             }
         }
         "IAMPolicyGenerator" => iam_policy(&mut fields),
-        "HelmChartInflationGenerator" => Err(Error::new(generate::no_helm(loader.session.options.enable_helm))),
         kind => Err(Error::new(format!("no built-in generator of kind `{kind}`"))),
     };
     made.map(|resource| vec![resource]).map_err(|error| named(config, vec![error]))

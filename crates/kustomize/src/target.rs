@@ -10,6 +10,7 @@ use crate::config::{Config, merged};
 use crate::crds;
 use crate::errors::{Error, Errors, Result};
 use crate::generate::{self, KeyValues};
+use crate::helm;
 use crate::id::{api_version, kind};
 use crate::kustomization::{FILE_NAMES, Kustomization, Var};
 use crate::loader::{File, Loader, NoFile, is_web};
@@ -58,6 +59,8 @@ pub(crate) struct Target<'a> {
     file: String,
     text: Bytes,
     origin: Option<Origin>,
+    /// The namespace of the next kustomization above that has one: charts are released there.
+    namespace_above: String,
 }
 
 /// What a folder is entered as.
@@ -119,7 +122,15 @@ impl<'a> Target<'a> {
         file: String,
         text: Bytes,
     ) -> Result<Self> {
-        let mut target = Self { loader, kustomization: Kustomization::default(), file_name, file, text, origin: None };
+        let mut target = Self {
+            loader,
+            kustomization: Kustomization::default(),
+            file_name,
+            file,
+            text,
+            origin: None,
+            namespace_above: String::new(),
+        };
         target.kustomization = Kustomization::from_value(value).map_err(|errors| {
             let mut errors = target.located(errors);
             errors.0.sort_by_key(|error| error.line);
@@ -284,6 +295,14 @@ impl<'a> Target<'a> {
         Ok(gathered)
     }
 
+    /// Where charts are released that do not say so.
+    fn release_namespace(&self) -> &str {
+        match self.kustomization.namespace.as_str() {
+            "" => &self.namespace_above,
+            own => own,
+        }
+    }
+
     fn enter(&self, loader: Loader<'a>, repo: Option<crate::loader::Repo>, path: &str, role: Role) -> Result<Self> {
         let folder = loader.shown("");
         let mut target = Target::load(loader, None)?;
@@ -293,6 +312,7 @@ impl<'a> Target<'a> {
                 .append(&repo.path),
             None => origin.append(path),
         });
+        self.release_namespace().clone_into(&mut target.namespace_above);
         target.take_openapi()?;
         match (role, target.kustomization.component) {
             (Role::Component, false) => Err(Error::new(format!(
@@ -364,13 +384,21 @@ impl<'a> Target<'a> {
                 }
             }
         }
-        if k.helm_charts {
-            errors.push(Error::new(generate::no_helm(self.loader.session.options.enable_helm)).at(&["helmCharts"]));
+        let origin = self.origin.as_ref().map(|origin| origin.builtin(self.file_name, "HelmChartInflationGenerator"));
+        for (index, chart) in k.helm_charts.iter().enumerate() {
+            let steps = ["helmCharts", &index.to_string()];
+            match helm::inflate(chart, self.release_namespace(), &self.loader) {
+                Ok(resources) => made.extend(resources.into_iter().map(|mut resource| {
+                    resource.origin.clone_from(&origin);
+                    (resource, steps.iter().map(|&step| step.to_owned()).collect())
+                })),
+                Err(more) => errors.extend(helm::at(more, &steps)),
+            }
         }
         match self.plugins("generators", &k.generators) {
             Ok(configs) => {
                 for config in configs {
-                    match plugin::generator(&config, &self.loader) {
+                    match plugin::generator(&config, self.release_namespace(), &self.loader) {
                         Ok(resources) => {
                             let origin = plugin::origin(&config);
                             made.extend(resources.into_iter().map(|mut resource| {

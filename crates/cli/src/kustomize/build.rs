@@ -10,6 +10,7 @@ use clap::{Args, ValueEnum};
 use sluice_kustomize::{Build, Disk, LoadRestrictor, Options, Remote, Reorder, Threads};
 use sluice_object::GroupVersionKind;
 
+use super::charts::HelmFlags;
 use super::source::{self, Source};
 use crate::bases::Bases;
 use crate::{escape, output};
@@ -30,7 +31,8 @@ Examples:
   sluice kustomize build 'https://github.com/org/repo//overlays/production?ref=v1.2.0'
 
 The output is that of kustomize 5.8.1, byte for byte. Bases that are URLs are fetched within limits, over https
-without credentials, over ssh with the keys in ~/.ssh; `--no-remote-bases` refuses them. No program is started: a Helm chart or an exec plugin is an error.";
+without credentials, over ssh with the keys in ~/.ssh; `--no-remote-bases` refuses them. No program is started: charts are
+rendered here (`--enable-helm`), and an exec plugin is an error.";
 
 /// Print the objects of a kustomization
 #[derive(Args, Default)]
@@ -52,19 +54,19 @@ pub struct BuildArgs {
     /// Order of the objects where the kustomization does not say: by kind, or as read
     #[arg(long, value_enum)]
     reorder: Option<Order>,
-    /// Render `helmCharts`; they are an error with and without it, since Helm is not part of this version
+    /// Render `helmCharts`, which is an error without it; the charts must be there unpacked, none is pulled
     #[arg(long)]
     enable_helm: bool,
-    /// Accepted for kustomize's sake
+    /// Accepted for kustomize's sake: charts are rendered here, no program is started
     #[arg(long, hide_short_help = true)]
     helm_command: Option<String>,
-    /// Accepted for kustomize's sake
-    #[arg(long, hide_short_help = true)]
+    /// More API versions that charts find in the cluster, instead of those in the kustomization
+    #[arg(long, value_name = "VERSIONS", value_delimiter = ',')]
     helm_api_versions: Vec<String>,
-    /// Accepted for kustomize's sake
-    #[arg(long, hide_short_help = true)]
+    /// Kubernetes version that charts are rendered for, instead of that in the kustomization
+    #[arg(long, value_name = "VERSION")]
     helm_kube_version: Option<String>,
-    /// Accepted for kustomize's sake
+    /// Accepted for kustomize's sake: errors tell what there is to tell
     #[arg(long, hide_short_help = true)]
     helm_debug: bool,
     /// Accepted for kustomize's sake: containers are never started
@@ -144,6 +146,8 @@ pub fn run(args: &BuildArgs) -> anyhow::Result<ExitCode> {
 
 fn build(args: &BuildArgs) -> anyhow::Result<Build> {
     let bases = Bases::default();
+    let charts =
+        HelmFlags { kube_version: args.helm_kube_version.clone(), api_versions: args.helm_api_versions.clone() };
     let options = Options {
         load_restrictor: match args.load_restrictor {
             Restrictor::RootOnly => LoadRestrictor::RootOnly,
@@ -155,6 +159,7 @@ fn build(args: &BuildArgs) -> anyhow::Result<Build> {
             Some(Order::None) => Reorder::None,
         },
         enable_helm: args.enable_helm,
+        charts: Some(&charts),
         remote: (!args.no_remote_bases).then_some(&bases as &dyn Remote),
         threads: Threads::Cores,
         ..Options::default()
@@ -162,7 +167,7 @@ fn build(args: &BuildArgs) -> anyhow::Result<Build> {
     Ok(match source::open(&args.dir)? {
         Source::Url => sluice_kustomize::build_url(&args.dir, &options)?,
         // Bases may lie anywhere, so the root is the disk's.
-        Source::Folder(path) => sluice_kustomize::build(&Disk::new("/").context("`/`")?, &path, &options)?,
+        Source::Folder(path) => sluice_kustomize::build(&Disk::seen_from(".").context("`.`")?, &path, &options)?,
         Source::Tree(tree, path) => sluice_kustomize::build(&tree, &path, &options)?,
     })
 }

@@ -2,9 +2,11 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod build;
+mod charts;
 mod edit;
 mod helm;
 mod kustomize;
+mod localize;
 mod preview;
 mod usage;
 

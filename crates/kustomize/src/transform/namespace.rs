@@ -48,7 +48,8 @@ pub(crate) fn run(
     };
     let mut counts = resmap.id_counts();
     for resource in resmap.all_mut() {
-        if resource.is_gone() {
+        // What a chart made lies where its release does: that is for the chart to say.
+        if resource.is_gone() || resource.from_chart {
             continue;
         }
         resource.store_previous();

@@ -53,6 +53,28 @@ fn what_a_build_prints_builds_to_itself() {
     }
 }
 
+/// The same of all that kustomize printed in the recorded cases.
+#[test]
+fn what_kustomize_printed_builds_to_itself() {
+    let Some(suite) = sluice_testing::suite("kustomize") else { return };
+    let (mut same, mut differs) = (0, Vec::new());
+    for case in fs::read_dir(suite.dir().join("cases")).unwrap() {
+        let case = case.unwrap().path();
+        let Ok(printed) = fs::read_to_string(case.join("expected.yaml")) else { continue };
+        // Nothing is an empty kustomization; origins and transformations are notes of one build, taken off by the next.
+        if printed.is_empty() || printed.contains("config.kubernetes.io/") {
+            continue;
+        }
+        let again = tree(&[("kustomization.yaml", "resources: [all.yaml]"), ("all.yaml", &printed)]);
+        let options = Options { reorder: Reorder::None, ..Options::default() };
+        match build(&again, "", &options).map(|built| built.to_yaml()) {
+            Ok(Ok(built)) if built == printed => same += 1,
+            other => differs.push(format!("{}: {other:?}", case.display())),
+        }
+    }
+    assert!(same > 900 && differs.is_empty(), "{same} build to themselves, these do not:\n{}", differs.join("\n"));
+}
+
 #[test]
 fn builds_that_share_a_cache_are_the_same_as_builds_alone() {
     let cache = Cache::new(1 << 20);
