@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use ast::{Branch, Invocation, Node, NodeKind, Pos, Tree};
+use ast::{Branch, Command, Expr, Invocation, Node, NodeKind, Pos, Tree};
 
 use crate::Error;
 use crate::lex::{Kind, Lexer, Token};
@@ -48,6 +48,9 @@ pub(crate) fn parse(name: &str, text: &Bytes, known: &dyn Fn(&str) -> bool) -> R
         known,
         trees: HashMap::new(),
         order: Vec::new(),
+        nodes: Vec::new(),
+        commands: Vec::new(),
+        exprs: Vec::new(),
     };
     parser.file()?;
     let Parser { mut trees, order, .. } = parser;
@@ -67,6 +70,15 @@ pub(super) struct Parser<'a> {
     known: &'a dyn Fn(&str) -> bool,
     trees: HashMap<String, Arc<Tree>>,
     order: Vec<String>,
+    // The parts of lists that are still open, the innermost list last: a list is allocated once, when it is whole.
+    nodes: Vec<Node>,
+    commands: Vec<Command>,
+    exprs: Vec<Expr>,
+}
+
+/// Takes the list off that began at `from`.
+fn closed<T>(open: &mut Vec<T>, from: usize) -> Box<[T]> {
+    open.drain(from..).collect()
 }
 
 /// What ended a list.
@@ -172,7 +184,7 @@ impl<'a> Parser<'a> {
     }
 
     fn file(&mut self) -> Parse<()> {
-        let mut root = Vec::new();
+        let from = self.nodes.len();
         loop {
             if self.peek().kind == Kind::Eof {
                 break;
@@ -186,15 +198,16 @@ impl<'a> Parser<'a> {
                 self.backup2(delim);
             }
             match self.text_or_action()? {
-                Item::Node(node) => root.push(node),
+                Item::Node(node) => self.nodes.push(node),
                 Item::Ended(ended) => return self.error(format!("unexpected {}", ended.text())),
             }
         }
+        let root = closed(&mut self.nodes, from);
         let name = self.name.as_ref().to_owned();
         self.add(name, root)
     }
 
-    fn add(&mut self, name: String, root: Vec<Node>) -> Parse<()> {
+    fn add(&mut self, name: String, root: Box<[Node]>) -> Parse<()> {
         if let Some(known) = self.trees.get(&name)
             && !known.is_empty()
         {
@@ -203,8 +216,7 @@ impl<'a> Parser<'a> {
             }
             return self.error(format!("template: multiple definition of template {}", quote(&name)));
         }
-        let tree =
-            Tree { name: name.clone(), parse_name: self.name.clone(), text: self.text.clone(), root: root.into() };
+        let tree = Tree { name: name.clone(), parse_name: self.name.clone(), text: self.text.clone(), root };
         if self.trees.insert(name.clone(), Arc::new(tree)).is_none() {
             self.order.push(name);
         }
@@ -243,15 +255,15 @@ impl<'a> Parser<'a> {
         }
     }
 
-    fn list(&mut self) -> Parse<(Vec<Node>, Ended)> {
+    fn list(&mut self) -> Parse<(Box<[Node]>, Ended)> {
         self.deeper()?;
-        let mut nodes = Vec::new();
+        let from = self.nodes.len();
         while self.peek_non_space().kind != Kind::Eof {
             match self.text_or_action()? {
-                Item::Node(node) => nodes.push(node),
+                Item::Node(node) => self.nodes.push(node),
                 Item::Ended(ended) => {
                     self.nesting -= 1;
-                    return Ok((nodes, ended));
+                    return Ok((closed(&mut self.nodes, from), ended));
                 }
             }
         }
@@ -364,11 +376,11 @@ impl<'a> Parser<'a> {
                 if let Ended::Else = ended {
                     return self.error(format!("expected end; found {}", ended.text()));
                 }
-                otherwise = Some(list.into());
+                otherwise = Some(list);
             }
         }
         self.vars.truncate(vars);
-        let branch = Box::new(Branch { pipe, list: list.into(), otherwise });
+        let branch = Box::new(Branch { pipe, list, otherwise });
         let kind = match kind {
             Kind::If => NodeKind::If(branch),
             Kind::With => NodeKind::With(branch),

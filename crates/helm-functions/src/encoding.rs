@@ -119,12 +119,10 @@ fn spelled_out(value: &Value, depth: usize) -> Value {
         Value::Map(map) if depth < MOST_NESTED => {
             Value::map(map.snapshot().into_iter().map(|(key, item)| (key, spelled_out(&item, depth + 1))))
         }
-        Value::Object(object) => match object.entries() {
-            Some(entries) if object.is_map() => {
-                Value::map(entries.into_iter().map(|(key, item)| (text(&key).into_owned(), spelled_out(&item, depth))))
-            }
-            _ => value.clone(),
-        },
+        Value::Object(object) if object.kind() == "map" => {
+            let entries = object.entries().unwrap_or_default().into_iter();
+            Value::map(entries.map(|(key, item)| (text(&key).into_owned(), spelled_out(&item, depth + 1))))
+        }
         other => other.clone(),
     }
 }

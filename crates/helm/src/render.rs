@@ -3,8 +3,10 @@
 mod engine;
 mod host;
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
-use std::fmt::Write;
+use std::fmt::Write as _;
+use std::io;
 use std::sync::Arc;
 
 use serde_json::{Map, Value};
@@ -95,12 +97,44 @@ impl Rendered {
     /// What `helm template` prints.
     #[must_use]
     pub fn template_output(&self, include_crds: bool, no_hooks: bool, skip_tests: bool) -> String {
-        let mut text = self.manifest(include_crds).trim().to_owned();
-        text.push('\n');
-        for hook in self.hooks.iter().filter(|hook| !(no_hooks || skip_tests && hook.is_test())) {
-            let _ = write!(text, "---\n# Source: {}\n{}\n", hook.path, hook.manifest);
+        let mut text = Vec::new();
+        // Writing to memory cannot fail.
+        let _ = self.write_template(&mut text, include_crds, no_hooks, skip_tests);
+        String::from_utf8(text).unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned())
+    }
+
+    /// Writes what `helm template` prints, document by document.
+    ///
+    /// # Errors
+    /// What the writer says.
+    pub fn write_template(
+        &self,
+        out: &mut dyn io::Write,
+        include_crds: bool,
+        no_hooks: bool,
+        skip_tests: bool,
+    ) -> io::Result<()> {
+        let crds = self.crds.iter().filter(|_| include_crds);
+        let crds = crds.map(|crd| (crd.path.as_str(), String::from_utf8_lossy(&crd.data)));
+        let manifests = self.manifests.iter().map(|it| (it.path.as_str(), Cow::from(it.content.as_str())));
+        let mut documents = crds.chain(manifests).peekable();
+        while let Some((path, text)) = documents.next() {
+            // Helm trims the manifest as a whole, and so its last document.
+            let is_last = documents.peek().is_none();
+            let text = if is_last { text.trim_end() } else { &text };
+            match is_last && text.is_empty() {
+                true => write!(out, "---\n# Source: {path}")?,
+                false => write!(out, "---\n# Source: {path}\n{text}")?,
+            }
+            if !is_last {
+                writeln!(out)?;
+            }
         }
-        text
+        writeln!(out)?;
+        for hook in self.hooks.iter().filter(|hook| !(no_hooks || skip_tests && hook.is_test())) {
+            write!(out, "---\n# Source: {}\n{}\n", hook.path, hook.manifest)?;
+        }
+        Ok(())
     }
 }
 

@@ -105,6 +105,13 @@ impl Constraint {
         if text.len() > MAX_BYTES {
             return Err(ConstraintError::TooLong(text.len()));
         }
+        match plain(text) {
+            Some(groups) => Ok(Self { groups: groups? }),
+            None => Self::by_expressions(text),
+        }
+    }
+
+    fn by_expressions(text: &str) -> Result<Self, ConstraintError> {
         // Hyphen ranges are rewritten before anything else, wherever they stand.
         let text = RANGE.replace_all(text, ">= ${from}, <= ${to} ");
         let groups = text.split("||").count();
@@ -148,13 +155,111 @@ fn group(text: &str) -> Result<Group, ConstraintError> {
     if !GROUP.is_match(text) {
         return Err(ConstraintError::Improper(text.to_owned()));
     }
-    let comparisons = ONE.captures_iter(text).map(|found| comparison(&found)).collect::<Result<Vec<_>, _>>()?;
-    let admits_prereleases = comparisons.iter().any(|c| !c.version.prerelease().is_empty());
-    Ok(Group { comparisons, admits_prereleases })
+    let written = ONE.captures_iter(text).map(|found| {
+        let text = |at: Option<regex::Match<'_>>| at.map_or("", |at| at.as_str()).to_owned();
+        // After `op` and `version`: the three numbers, with their dots, and the prerelease with its hyphen.
+        let [major, minor, patch, prerelease] = [3, 4, 5, 6].map(|at| text(found.get(at)));
+        let [whole, operator, version] = [0, 1, 2].map(|at| text(found.get(at)));
+        comparison(&Written {
+            whole: &whole,
+            operator: &operator,
+            version: &version,
+            parts: [&major, &minor, &patch, &prerelease],
+        })
+    });
+    Group::of(written)
 }
 
-fn comparison(found: &regex::Captures<'_>) -> Result<Comparison, ConstraintError> {
-    let operator = match &found["op"] {
+impl Group {
+    fn of(comparisons: impl Iterator<Item = Result<Comparison, ConstraintError>>) -> Result<Self, ConstraintError> {
+        let comparisons = comparisons.collect::<Result<Vec<_>, _>>()?;
+        let admits_prereleases = comparisons.iter().any(|c| !c.version.prerelease().is_empty());
+        Ok(Self { comparisons, admits_prereleases })
+    }
+}
+
+/// A comparison, as it stands in the text.
+struct Written<'t> {
+    whole: &'t str,
+    operator: &'t str,
+    version: &'t str,
+    /// The three numbers, with their dots, and the prerelease with its hyphen.
+    parts: [&'t str; 4],
+}
+
+const BLANKS: [char; 5] = ['\t', '\n', '\x0c', '\r', ' '];
+
+/// Reads what nearly all constraints are, without an expression, which would take longer to be built than all the rest
+/// of a small chart. None for what only the expressions know: ranges with a hyphen, a `|` by itself, what is improper.
+fn plain(text: &str) -> Option<Result<Vec<Group>, ConstraintError>> {
+    let mut groups = Vec::new();
+    for text in text.split("||") {
+        let mut rest = text.trim_start_matches(BLANKS);
+        let mut comparisons = Vec::new();
+        loop {
+            let (written, behind) = Written::cut(rest)?;
+            comparisons.push(comparison(&written));
+            let next = behind.trim_start_matches(BLANKS);
+            rest = match next.strip_prefix(',') {
+                Some(next) => next.trim_start_matches(BLANKS),
+                None if next.is_empty() => break,
+                None if next.len() < behind.len() => next,
+                None => return None,
+            };
+        }
+        groups.push(Group::of(comparisons.into_iter()));
+    }
+    if groups.len() > MAX_GROUPS {
+        return None;
+    }
+    Some(groups.into_iter().collect())
+}
+
+impl<'t> Written<'t> {
+    /// Cuts one off the beginning of a text, and gives what stands behind it.
+    fn cut(text: &'t str) -> Option<(Self, &'t str)> {
+        let operator = [">=", "=>", "<=", "=<", "!=", "~>", "=", ">", "<", "~", "^", ""];
+        let operator = operator.into_iter().find(|operator| text.starts_with(operator)).unwrap_or_default();
+        let version = text[operator.len()..].trim_start_matches(BLANKS);
+        let number = |c: char| c.is_ascii_digit() || matches!(c, 'x' | 'X' | '*');
+        let (major, mut rest) = run(version.strip_prefix('v').unwrap_or(version), number);
+        if major.is_empty() {
+            return None;
+        }
+        let mut parts = [major, "", "", ""];
+        for part in &mut parts[1..3] {
+            let Some(behind) = rest.strip_prefix('.') else { break };
+            let length = run(behind, number).0.len();
+            if length == 0 {
+                return None;
+            }
+            (*part, rest) = rest.split_at(1 + length);
+        }
+        (parts[3], rest) = words(rest, '-')?;
+        (_, rest) = words(rest, '+')?;
+        let length = |behind: &str| text.len() - behind.len();
+        let version = &version[..version.len() - rest.len()];
+        Some((Self { whole: &text[..length(rest)], operator, version, parts }, rest))
+    }
+}
+
+/// What is at the beginning, and what stands behind it.
+fn run(text: &str, of: impl Fn(char) -> bool) -> (&str, &str) {
+    text.split_at(text.find(|c| !of(c)).unwrap_or(text.len()))
+}
+
+/// A mark and words joined by dots, or nothing.
+fn words(text: &str, mark: char) -> Option<(&str, &str)> {
+    if !text.starts_with(mark) {
+        return Some(("", text));
+    }
+    let (words, _) = run(&text[1..], |c| c.is_ascii_alphanumeric() || matches!(c, '-' | '.'));
+    let whole = words.split('.').all(|word| !word.is_empty());
+    whole.then(|| text.split_at(1 + words.len()))
+}
+
+fn comparison(found: &Written<'_>) -> Result<Comparison, ConstraintError> {
+    let operator = match found.operator {
         "" | "=" => Operator::Equal,
         "!=" => Operator::NotEqual,
         ">" => Operator::Greater,
@@ -164,10 +269,8 @@ fn comparison(found: &regex::Captures<'_>) -> Result<Comparison, ConstraintError
         "~" | "~>" => Operator::Tilde,
         _ => Operator::Caret,
     };
-    // After `op` and `version`: the three numbers, with their dots, and the prerelease with its hyphen.
-    let part = |i: usize| found.get(i + 2).map_or("", |m| m.as_str());
     let open = |part: &str| matches!(part.strip_prefix('.').unwrap_or(part), "" | "x" | "X" | "*");
-    let (major, minor, patch, prerelease) = (part(1), part(2), part(3), part(4));
+    let [major, minor, patch, prerelease] = found.parts;
     // The first open part counts; what stands behind it is forgotten.
     let (wildcard, version) = if open(major) {
         (Wildcard::Major, format!("0.0.0{prerelease}"))
@@ -176,10 +279,10 @@ fn comparison(found: &regex::Captures<'_>) -> Result<Comparison, ConstraintError
     } else if open(patch) {
         (Wildcard::Patch, format!("{major}{minor}.0{prerelease}"))
     } else {
-        (Wildcard::None, found["version"].to_owned())
+        (Wildcard::None, found.version.to_owned())
     };
-    let version = Version::parse(&version).map_err(|_| ConstraintError::Version(found[0].to_owned()))?;
-    Ok(Comparison { operator, version, wildcard, text: format!("{}{}", &found["op"], &found["version"]) })
+    let version = Version::parse(&version).map_err(|_| ConstraintError::Version(found.whole.to_owned()))?;
+    Ok(Comparison { operator, version, wildcard, text: format!("{}{}", found.operator, found.version) })
 }
 
 impl Comparison {
@@ -240,6 +343,28 @@ impl Comparison {
                 (v.major, v.minor) != (want.major, want.minor)
                     || compare_prereleases(v.prerelease(), want.prerelease()).is_ne()
             }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Constraint, plain};
+
+    proptest::proptest! {
+        #[test]
+        fn what_is_read_by_hand_is_read_as_by_the_expressions(text in r"([ ,|v=<>!~^0-9xX*.a+-]|>=|1\.2| \|\| | - ){0,12}") {
+            if let Some(read) = plain(&text) {
+                let wanted = Constraint::by_expressions(&text).map(|constraint| constraint.groups);
+                assert_eq!(format!("{read:?}"), format!("{wanted:?}"), "{text:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_charts_ask_for_needs_no_expression() {
+        for text in [">=1.25.0-0", "^1.2.3", "~1.2", "1.x.x", "*", ">= 1.16.0-0, < 2", "1.2.3 || v2.0.0-rc.1+b5", ""] {
+            assert_eq!(plain(text).is_some(), !text.is_empty(), "{text:?}");
         }
     }
 }

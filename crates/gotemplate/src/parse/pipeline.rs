@@ -1,7 +1,7 @@
 //! Pipelines, commands and operands.
 
 use super::ast::{Chain, Command, Expr, ExprKind, Pipe, Quoted, Shown, Span};
-use super::{Parse, Parser, number};
+use super::{Parse, Parser, closed, number};
 use crate::Value;
 use crate::lex::Kind;
 use crate::quote::{quote, unquote};
@@ -11,13 +11,14 @@ impl Parser<'_> {
         let pos = self.peek_non_space().pos;
         let mut decl = Vec::new();
         let assign = self.declarations(context, &mut decl)?;
-        let mut commands = Vec::new();
+        let from = self.commands.len();
         loop {
             let token = self.next_non_space();
             match token.kind {
                 kind if kind == end => {
-                    self.check(&commands, context)?;
-                    return Ok(Pipe { pos, assign, decl: decl.into(), commands: commands.into() });
+                    self.check(&self.commands[from..], context)?;
+                    let commands = closed(&mut self.commands, from);
+                    return Ok(Pipe { pos, assign, decl: decl.into(), commands });
                 }
                 Kind::Bool
                 | Kind::CharConstant
@@ -32,7 +33,8 @@ impl Parser<'_> {
                 | Kind::Variable
                 | Kind::LeftParen => {
                     self.backup();
-                    commands.push(self.command()?);
+                    let command = self.command()?;
+                    self.commands.push(command);
                 }
                 _ => return self.unexpected(&token, context),
             }
@@ -75,7 +77,7 @@ impl Parser<'_> {
         }
     }
 
-    fn check(&mut self, commands: &[Command], context: &str) -> Parse<()> {
+    fn check(&self, commands: &[Command], context: &str) -> Parse<()> {
         if commands.is_empty() {
             return self.error(format!("missing value for {context}"));
         }
@@ -91,11 +93,11 @@ impl Parser<'_> {
 
     fn command(&mut self) -> Parse<Command> {
         let pos = self.peek_non_space().pos;
-        let mut args = Vec::new();
+        let from = self.exprs.len();
         loop {
             self.peek_non_space();
             if let Some(operand) = self.operand()? {
-                args.push(operand);
+                self.exprs.push(operand);
             }
             let token = self.next();
             match token.kind {
@@ -106,10 +108,10 @@ impl Parser<'_> {
             }
             break;
         }
-        if args.is_empty() {
+        if self.exprs.len() == from {
             return self.error("empty command");
         }
-        Ok(Command { pos, args: args.into() })
+        Ok(Command { pos, args: closed(&mut self.exprs, from) })
     }
 
     fn operand(&mut self) -> Parse<Option<Expr>> {

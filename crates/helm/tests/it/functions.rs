@@ -10,7 +10,7 @@ const CHART: &str =
     "apiVersion: v2\nname: specimen\nversion: 0.4.2\nappVersion: \"2.7\"\ndescription: A chart for one template\n";
 
 /// The count reached; it only rises.
-const FLOOR: usize = 2636;
+const FLOOR: usize = 2638;
 
 #[test]
 fn templates_give_what_helm_gave() {

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod charts;
+mod expressions;
 mod flags;
 mod functions;
 mod hostile;
