@@ -76,6 +76,9 @@ pub fn main() -> ExitCode {
     if let Some(args) = kustomize::parse_alone(&arguments) {
         return finish(kustomize::run(args), failure);
     }
+    if let Some((args, kube)) = helm::parse_alone(&arguments) {
+        return finish(helm::run(args, &kube), failure);
+    }
     let cli = match Cli::try_parse_from(&arguments) {
         Ok(cli) => cli,
         Err(error) => {

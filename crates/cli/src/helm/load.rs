@@ -9,6 +9,8 @@ use clap::Args;
 use sluice_helm::values::ValueFlags;
 use sluice_helm::{Chart, Limits};
 
+use super::links;
+
 /// Flags that give values, in Helm's words.
 #[derive(Args, Default)]
 pub struct ValueArgs {
@@ -71,8 +73,7 @@ pub fn locate(path: &str) -> anyhow::Result<()> {
 pub fn chart(path: &str, limits: &Limits) -> anyhow::Result<Chart> {
     let place = Path::new(path);
     if place.is_dir() {
-        let tree = sluice_tree::disk::read(place, &sluice_tree::Limits::default()).with_context(|| path.to_owned())?;
-        return Ok(Chart::load(&tree, limits)?);
+        return Ok(Chart::load(&links::read(place)?, limits)?);
     }
     let bytes = fs::read(place).with_context(|| path.to_owned())?;
     if !bytes.starts_with(&[0x1f, 0x8b]) {

@@ -1,5 +1,7 @@
 //! `sluice helm`: what Helm does with charts on this disk, without a helm binary.
 
+mod alone;
+mod links;
 mod lint;
 mod load;
 mod package;
@@ -9,6 +11,8 @@ mod template;
 use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
+
+pub use alone::parse_alone;
 
 use crate::cluster::KubeFlags;
 use crate::output::talk;

@@ -1,7 +1,7 @@
 //! `sluice helm template`: prints what a chart makes.
 
 use std::fs;
-use std::io::Write as _;
+use std::io::{self, BufWriter, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -123,11 +123,14 @@ pub fn run(args: TemplateArgs, kube: &KubeFlags) -> anyhow::Result<ExitCode> {
         let documents = rendered.documents(args.include_crds, args.no_hooks, args.skip_tests);
         return write_files(&folder, documents);
     }
-    let mut text = rendered.template_output(args.include_crds, args.no_hooks, args.skip_tests);
-    if !args.show_only.is_empty() {
-        text = Rendered::show_only(&text, &args.show_only)?;
+    if args.show_only.is_empty() {
+        let mut out = BufWriter::new(io::stdout().lock());
+        rendered.write_template(&mut out, args.include_crds, args.no_hooks, args.skip_tests)?;
+        out.flush()?;
+    } else {
+        let text = rendered.template_output(args.include_crds, args.no_hooks, args.skip_tests);
+        output::data(&Rendered::show_only(&text, &args.show_only)?)?;
     }
-    output::data(&text)?;
     // The process ends here: to take apart what was read costs a large chart a tenth of the time.
     std::mem::forget((chart, rendered, values));
     Ok(ExitCode::SUCCESS)

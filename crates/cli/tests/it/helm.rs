@@ -119,3 +119,32 @@ fn a_package_is_a_chart_again_and_always_the_same() {
     let run = sluice(folder.path(), &["helm", "show", "values", "one/c-1.1.0.tgz"]);
     assert_eq!(run.stdout, "# kept\na: 1\n\n");
 }
+
+#[test]
+fn the_links_of_a_folder_are_followed() {
+    use std::os::unix::fs::symlink;
+    let folder = tempfile::tempdir().unwrap();
+    let chart = folder.path().join("c");
+    write(folder.path(), "c/Chart.yaml", "apiVersion: v2\nname: c\nversion: 1.0.0\n");
+    write(folder.path(), "c/templates/a.yaml", "a: {{ .Values.n }}\n");
+    write(folder.path(), "shared/inner/b.yaml", "b: {{ .Template.Name }}\n");
+    write(folder.path(), "shared/values.yaml", "n: 5\n");
+    symlink("../shared/values.yaml", chart.join("values.yaml")).unwrap();
+    symlink("../../shared/inner", chart.join("templates/inner")).unwrap();
+    let run = sluice(folder.path(), &["helm", "template", "c"]);
+    let expected = "---\n# Source: c/templates/a.yaml\na: 5\n---\n# Source: c/templates/inner/b.yaml\nb: \
+                    c/templates/inner/b.yaml\n";
+    assert_eq!((run.stdout.as_str(), run.code), (expected, 0), "{}", run.stderr);
+    assert_eq!(run.stderr.matches("level=INFO msg=\"found symbolic link in path.").count(), 2, "{}", run.stderr);
+    for (target, why) in [
+        (".", "too many levels of symbolic links"),
+        ("..", "too many levels of symbolic links"),
+        ("nowhere", "error evaluating symlink"),
+        ("/dev/zero", "cannot load irregular file"),
+    ] {
+        symlink(target, chart.join("link")).unwrap();
+        let run = sluice(folder.path(), &["helm", "template", "c"]);
+        assert!((run.code, run.stdout.as_str()) == (1, "") && run.stderr.contains(why), "{target}: {}", run.stderr);
+        std::fs::remove_file(chart.join("link")).unwrap();
+    }
+}
