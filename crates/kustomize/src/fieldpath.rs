@@ -249,10 +249,12 @@ mod tests {
     }
 
     proptest::proptest! {
-        /// What a path made is what it finds again, and no path panics.
+        /// What a path made is what it finds again, and no path panics. A `-` is left out: it finds the last of a list and
+        /// makes a field of a map; and so is a
+        /// condition at the end, whose element becomes the text.
         #[test]
         fn what_is_made_is_found(
-            path in r"([a-z]{1,3}|[0-3]|-|\[[a-z]=[a-z]\]|\[a\.b\])(\.([a-z]{1,3}|[0-3]|-|\[[a-z]=[a-z]\]|\[a\.b\])){0,4}",
+            path in r"([a-z]{1,3}|[0-3]|\[[a-z]=[a-z]\]|\[a\.b\])(\.([a-z]{1,3}|[0-3]|\[[a-z]=[a-z]\]|\[a\.b\])){0,4}",
             any in r"\PC{0,40}",
         ) {
             let path = split_smart(&path);
@@ -261,7 +263,7 @@ mod tests {
                 *target = json!("made");
                 Ok(())
             });
-            if made == Ok(1) {
+            if made == Ok(1) && !path.last().is_some_and(|part| part.starts_with('[')) {
                 assert_eq!(look_up(&object, &path), Ok(Some(&json!("made"))), "{path:?} of {object}");
             }
             let any = split_smart(&any);
