@@ -1,19 +1,19 @@
 //! What all parts of the controller share.
 
 use std::collections::{BTreeMap, HashMap};
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::sync::{Arc, Mutex};
 
 use sluice_api::notification::{Alert, Provider, Receiver};
 use sluice_http::{Clients, Limits};
 use sluice_runtime::{Cache, Cached, Key, Queue, Runtime, Severity};
-use tokio::time::Instant;
 
 use crate::counters::Counters;
 use crate::delivery::Engine;
 use crate::issuers::Web;
 use crate::objects::Objects;
 use crate::options::Options;
+use crate::origin::Origin;
+use crate::recent::Recent;
 use crate::secrets::Secrets;
 
 /// What all parts share; clones share it too.
@@ -47,14 +47,11 @@ pub struct Shared {
     pub issuers: Web,
     /// What is counted.
     pub counters: Counters,
-    labels: Mutex<Labels>,
+    /// Labels of objects; none of an object that is gone.
+    pub labels: Recent<Option<BTreeMap<String, String>>>,
+    /// Where objects come from.
+    pub origins: Recent<Origin>,
 }
-
-/// When they were read, and what they were; none of an object that is gone.
-type Labels = HashMap<String, (Instant, Option<BTreeMap<String, String>>)>;
-
-/// Objects whose labels are remembered for a moment.
-const LABELS: usize = 4096;
 
 impl Shared {
     /// The context of a controller.
@@ -83,27 +80,13 @@ impl Shared {
             queue,
             paths: Mutex::default(),
             engine,
-            labels: Mutex::default(),
+            labels: Recent::default(),
+            origins: Recent::default(),
         })
     }
 
     /// Records a warning on an object.
     pub fn warn<K: Cached>(&self, object: &K, reason: &str, message: &str) {
         self.runtime.recorder().event(object, Severity::Error, reason, message, BTreeMap::new());
-    }
-
-    /// Labels that were read no longer than `age` ago.
-    pub fn fresh_labels(&self, key: &str, age: Duration) -> Option<Option<BTreeMap<String, String>>> {
-        let labels = self.labels.lock().unwrap_or_else(PoisonError::into_inner);
-        labels.get(key).filter(|(then, _)| then.elapsed() < age).map(|(_, labels)| labels.clone())
-    }
-
-    /// Remembers labels for a moment.
-    pub fn remember_labels(&self, key: String, found: Option<BTreeMap<String, String>>) {
-        let mut labels = self.labels.lock().unwrap_or_else(PoisonError::into_inner);
-        if labels.len() >= LABELS {
-            labels.clear();
-        }
-        labels.insert(key, (Instant::now(), found));
     }
 }

@@ -26,6 +26,8 @@ mod issuers;
 mod json;
 mod objects;
 mod options;
+mod origin;
+mod recent;
 mod reconcile;
 mod secrets;
 mod server;

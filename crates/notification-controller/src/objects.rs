@@ -88,8 +88,33 @@ impl Objects {
         namespace: &str,
         name: &str,
     ) -> Result<Option<Value>, kube::Error> {
+        self.read(api_version, kind, namespace, name, METADATA).await
+    }
+
+    /// The same with specification and status.
+    ///
+    /// # Errors
+    /// As the API server says.
+    pub async fn whole(
+        &self,
+        api_version: &str,
+        kind: &str,
+        namespace: &str,
+        name: &str,
+    ) -> Result<Option<Value>, kube::Error> {
+        self.read(api_version, kind, namespace, name, "application/json").await
+    }
+
+    async fn read(
+        &self,
+        api_version: &str,
+        kind: &str,
+        namespace: &str,
+        name: &str,
+        accept: &str,
+    ) -> Result<Option<Value>, kube::Error> {
         let Some(path) = path(api_version, kind, namespace).filter(|_| is_name(name)) else { return Ok(None) };
-        let request = Request::get(format!("{path}/{name}")).header("accept", METADATA).body(Vec::new());
+        let request = Request::get(format!("{path}/{name}")).header("accept", accept).body(Vec::new());
         match self.0.request::<Value>(request.map_err(kube::Error::HttpError)?).await {
             Ok(value) => Ok(Some(named(value, api_version, kind))),
             Err(kube::Error::Api(status)) if status.code == 404 => Ok(None),

@@ -25,7 +25,7 @@ pub struct Options {
     /// Refuse sources and resources of other namespaces
     #[arg(long, default_value_t = false, action = ArgAction::Set, num_args = 0..=1, require_equals = true, default_missing_value = "true")]
     pub no_cross_namespace_refs: bool,
-    /// Accepted for Flux's sake
+    /// Name the path of each webhook in the metrics of the server that takes their calls
     #[arg(long, default_value_t = false, action = ArgAction::Set, num_args = 0..=1, require_equals = true, default_missing_value = "true")]
     pub export_http_path_metrics: bool,
     /// As Flux's; needs the gate ObjectLevelWorkloadIdentity
@@ -47,6 +47,9 @@ pub struct Options {
     /// Tell people of a failure that goes on only now and then, and of its end once; `false` sends what Flux sends
     #[arg(long, default_value_t = true, action = ArgAction::Set, num_args = 0..=1, require_equals = true, default_missing_value = "true")]
     pub fold_failures: bool,
+    /// Tell people where in Git an object comes from: its path, and a link to the commit where the forge is known
+    #[arg(long, default_value_t = false, action = ArgAction::Set, num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    pub commit_links: bool,
     /// How often people are told of a failure that goes on
     #[arg(long, default_value = "1h")]
     pub fold_interval: GoDuration,

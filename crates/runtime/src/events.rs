@@ -1,7 +1,7 @@
 //! Events of objects: to Kubernetes, and to the notification-controller (spec/flux/install.md §11, notification.md §3).
 //!
-//! No reconcile ever waits for an event: events go into bounded queues that a task empties. What finds its queue full
-//! is dropped and counted in `sluice_events_dropped_total`.
+//! No reconcile ever waits for an event: events go into bounded queues that a task empties. What finds its queue full,
+//! or cannot be delivered, is dropped and counted in `sluice_events_dropped_total`.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -83,7 +83,7 @@ impl Recorder {
         let (queue, events) = mpsc::channel(QUEUE);
         let post = (!events_addr.is_empty()).then(|| {
             let (post, posts) = mpsc::channel(QUEUE);
-            tokio::spawn(post_all(events_addr.to_owned(), posts, stop.clone()));
+            tokio::spawn(post_all(events_addr.to_owned(), posts, metrics.clone(), stop.clone()));
             post
         });
         tokio::spawn(record_all(kube, events, post, metrics.clone(), stop));
@@ -182,16 +182,17 @@ async fn record_all(
             () = stop.cancelled() => return,
         };
         let Some(event) = event else { return };
+        // Told first: an API server that is slow keeps nobody from being notified.
+        if event.severity != Severity::Trace
+            && let Some(post) = &post
+            && post.try_send(event.clone()).is_err()
+        {
+            metrics.event_dropped();
+        }
         if event.for_whom == Audience::Everybody
             && let Err(error) = kube.post(&event_path(&event), &kubernetes_event(&event)).await
         {
             debug!(%error, "an event could not be recorded");
-        }
-        if event.severity != Severity::Trace
-            && let Some(post) = &post
-            && post.try_send(event).is_err()
-        {
-            metrics.event_dropped();
         }
     }
 }
@@ -234,7 +235,7 @@ fn seconds(timestamp: &str) -> String {
 }
 
 /// Posts events one after the other, each at most five times (spec/flux/install.md §11).
-async fn post_all(url: String, mut events: mpsc::Receiver<Event>, stop: CancellationToken) {
+async fn post_all(url: String, mut events: mpsc::Receiver<Event>, metrics: Metrics, stop: CancellationToken) {
     let client = match reqwest::Client::builder().timeout(Duration::from_secs(5)).build() {
         Ok(client) => client,
         Err(error) => {
@@ -254,6 +255,7 @@ async fn post_all(url: String, mut events: mpsc::Receiver<Event>, stop: Cancella
             }
             if attempt == 4 {
                 tracing::warn!(reason = %event.reason, "an event was not delivered after five attempts");
+                metrics.event_dropped();
                 break;
             }
             tokio::select! {

@@ -77,7 +77,11 @@ impl Default for Metrics {
         registry.register("controller_runtime_reconcile", "Passes by outcome", Family::clone(&results));
         registry.register("rest_client_requests", "Requests to the API server", Family::clone(&requests));
         registry.register("leader_election_master_status", "1 while this process leads", Family::clone(&leader));
-        registry.register("sluice_events_dropped", "Events that found their queue full", dropped_events.clone());
+        registry.register(
+            "sluice_events_dropped",
+            "Events that found their queue full, or were not taken",
+            dropped_events.clone(),
+        );
         Metrics(Arc::new(Inner {
             registry: Mutex::new(registry),
             durations,

@@ -7,6 +7,7 @@ mod guard;
 mod helm;
 mod hostile;
 mod kubectl;
+mod notification;
 mod ownership;
 mod requests;
 mod sources;

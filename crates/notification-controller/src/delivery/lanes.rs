@@ -1,7 +1,8 @@
 //! In which order deliveries are made: one lane a provider, so that a slow or broken one holds up nobody else.
 //!
-//! In a lane, what concerns one object stays in order; a lane whose provider fails pauses, then tries one delivery
-//! before it goes on. Pure: the clock is handed in.
+//! In a lane, what concerns one object stays in order. A lane whose provider fails pauses, then tries one delivery
+//! before it goes on, each time another one: what a provider will never take does not hold up what it would. Pure: the
+//! clock is handed in.
 
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::time::Duration;
@@ -14,9 +15,12 @@ const IN_LANE: usize = 8;
 /// Deliveries under way at all.
 const IN_ALL: usize = 64;
 /// How far a lane is searched for a delivery that does not have to wait for another.
-const LOOK_AHEAD: usize = 64;
-/// The waits of a lane that fails.
+const LOOK_AHEAD: usize = 512;
+/// The first wait after a failure, of a lane and of a delivery; each further failure doubles it.
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
+/// The longest wait of a lane: soon after a provider works again it is noticed.
+const LANE_PAUSE: Duration = Duration::from_secs(60);
+/// The longest wait of a delivery.
 const LONGEST_PAUSE: Duration = Duration::from_secs(300);
 
 /// A delivery in its lane.
@@ -28,6 +32,16 @@ pub struct Entry {
     pub object: u64,
     /// How often it was tried.
     pub attempts: u32,
+    /// When it may be tried again.
+    pub not_before: Option<Instant>,
+}
+
+impl Entry {
+    /// A delivery that was not tried yet.
+    #[must_use]
+    pub fn new(id: u64, object: u64) -> Entry {
+        Entry { id, object, attempts: 0, not_before: None }
+    }
 }
 
 /// What became of a try.
@@ -44,8 +58,10 @@ pub enum Outcome {
 #[derive(Default)]
 struct Lane {
     waiting: VecDeque<Entry>,
-    under_way: HashSet<u64>,
+    /// Objects that something is under way of, and how often the lane had failed when that began.
+    under_way: HashMap<u64, u32>,
     paused_until: Option<Instant>,
+    /// Failures since it worked last; those that began together count once.
     failures: u32,
 }
 
@@ -87,30 +103,40 @@ impl Lanes {
         None
     }
 
-    /// When a paused lane may be asked again.
+    /// When something may begin that may not begin now.
     #[must_use]
-    pub fn wake_at(&self) -> Option<Instant> {
-        let paused = self.lanes.values().filter(|lane| !lane.waiting.is_empty() && lane.under_way.is_empty());
-        paused.filter_map(|lane| lane.paused_until).min()
+    pub fn wake_at(&self, now: Instant) -> Option<Instant> {
+        if self.under_way >= IN_ALL {
+            return None;
+        }
+        // What is due now already waits for something else: the end of a delivery.
+        self.lanes.values().filter_map(Lane::due).filter(|due| *due > now).min()
     }
 
     /// Notes what became of a delivery.
     pub fn finished(&mut self, provider: &Key, mut entry: Entry, outcome: Outcome, now: Instant) {
         self.under_way = self.under_way.saturating_sub(1);
         let Some(lane) = self.lanes.get_mut(provider) else { return };
-        lane.under_way.remove(&entry.object);
+        let begun = lane.under_way.remove(&entry.object);
         match outcome {
             Outcome::Done | Outcome::Refused => {
+                // More than one failure was an outage, and it is over for all; one may be due to the delivery.
+                if lane.failures > 1 {
+                    lane.waiting.iter_mut().for_each(|it| it.not_before = None);
+                }
                 lane.failures = 0;
                 lane.paused_until = None;
             }
             Outcome::Again(asked) => {
-                lane.failures = lane.failures.saturating_add(1);
-                let own = FIRST_PAUSE.saturating_mul(1 << (lane.failures - 1).min(16)).min(LONGEST_PAUSE);
                 // Nobody is kept waiting for longer than a day by what a server asks for.
                 let asked = asked.unwrap_or_default().min(Duration::from_secs(86_400));
-                lane.paused_until = Some(now + own.max(asked));
-                entry.attempts += 1;
+                if begun.is_none_or(|begun| begun == lane.failures) {
+                    lane.failures = lane.failures.saturating_add(1);
+                    lane.paused_until = Some(now + pause(lane.failures, LANE_PAUSE));
+                }
+                lane.paused_until = lane.paused_until.max(Some(now + asked));
+                entry.attempts = entry.attempts.saturating_add(1);
+                entry.not_before = Some(now + pause(entry.attempts, LONGEST_PAUSE).max(asked));
                 let place = lane.waiting.iter().position(|it| it.id > entry.id).unwrap_or(lane.waiting.len());
                 lane.waiting.insert(place, entry);
             }
@@ -128,17 +154,47 @@ impl Lanes {
     }
 }
 
+/// The wait after so many failures.
+fn pause(failures: u32, longest: Duration) -> Duration {
+    FIRST_PAUSE.saturating_mul(1 << failures.saturating_sub(1).min(16)).min(longest)
+}
+
 impl Lane {
     fn take(&mut self, now: Instant) -> Option<Entry> {
-        let limit = if self.failures > 0 { 1 } else { IN_LANE };
-        if self.under_way.len() >= limit || self.paused_until.is_some_and(|until| now < until) {
+        if self.is_full() || self.paused_until.is_some_and(|until| now < until) {
             return None;
         }
-        let mut before = self.under_way.clone();
-        let at = self.waiting.iter().take(LOOK_AHEAD).position(|it| before.insert(it.object))?;
+        let at = self.first_due(now)?;
         let entry = self.waiting.remove(at)?;
-        self.under_way.insert(entry.object);
+        self.under_way.insert(entry.object, self.failures);
         Some(entry)
+    }
+
+    /// Where what begins next waits.
+    fn first_due(&self, now: Instant) -> Option<usize> {
+        let mut due = self.heads().filter(|(_, it)| it.not_before.is_none_or(|at| at <= now));
+        // Of a lane that fails, what was tried least is the best sign that it works again.
+        let first = if self.failures > 0 { due.min_by_key(|(_, it)| it.attempts) } else { due.next() };
+        first.map(|(at, _)| at)
+    }
+
+    fn is_full(&self) -> bool {
+        self.under_way.len() >= if self.failures > 0 { 1 } else { IN_LANE }
+    }
+
+    /// What waits for no other delivery of its object.
+    fn heads(&self) -> impl Iterator<Item = (usize, &Entry)> {
+        let mut before: HashSet<u64> = self.under_way.keys().copied().collect();
+        self.waiting.iter().take(LOOK_AHEAD).enumerate().filter(move |(_, it)| before.insert(it.object))
+    }
+
+    /// When something of it may begin, if that does not wait for the end of a delivery.
+    fn due(&self) -> Option<Instant> {
+        if self.is_full() {
+            return None;
+        }
+        let first = self.heads().map(|(_, it)| it.not_before).min()?;
+        first.max(self.paused_until)
     }
 }
 
@@ -147,7 +203,7 @@ mod tests {
     use super::*;
 
     fn entry(id: u64, object: u64) -> Entry {
-        Entry { id, object, attempts: 0 }
+        Entry::new(id, object)
     }
 
     fn provider(name: &str) -> Key {
@@ -188,14 +244,45 @@ mod tests {
             lanes.finished(&key, entry, outcome, now);
         }
         assert!(lanes.next(now).is_none());
-        // Eight failures at once are eight, so the pause has grown.
-        let wake = lanes.wake_at().unwrap();
-        assert!(wake - now <= Duration::from_secs(128));
+        // Eight that failed together have failed once.
+        let wake = lanes.wake_at(now).unwrap();
+        assert_eq!(wake, now + Duration::from_secs(1));
         let (key, first) = lanes.next(wake).unwrap();
-        assert_eq!((first.id, first.attempts), (0, 1));
-        assert!(lanes.next(wake).is_none(), "one delivery tries whether the provider works");
-        lanes.finished(&key, first, Outcome::Done, wake);
-        assert!(lanes.next(wake).is_some() && lanes.next(wake).is_some());
+        assert_eq!((first.id, first.attempts), (8, 0), "another one tries whether the provider works");
+        assert!(lanes.next(wake).is_none(), "and it alone");
+        lanes.finished(&key, first, Outcome::Again(None), wake);
+        let wake = lanes.wake_at(wake).unwrap();
+        assert_eq!(wake, now + Duration::from_secs(3));
+        let (key, next) = lanes.next(wake).unwrap();
+        lanes.finished(&key, next, Outcome::Done, wake);
+        let begun: Vec<u64> = std::iter::from_fn(|| lanes.next(wake)).map(|(_, it)| it.id).collect();
+        assert_eq!(begun, [0, 1, 2, 3, 4, 5, 6, 7], "an outage that is over is over for all");
+        assert_eq!(lanes.wake_at(wake), None);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_a_provider_never_takes_holds_up_nothing_else() {
+        let mut lanes = Lanes::default();
+        let start = Instant::now();
+        for id in 0..20 {
+            lanes.push(&provider("a"), entry(id, id));
+        }
+        let (mut now, mut arrived, mut tries) = (start, 0, 0);
+        while now < start + Duration::from_secs(300) {
+            let begun: Vec<_> = std::iter::from_fn(|| lanes.next(now)).collect();
+            for (key, entry) in begun {
+                let poison = entry.id == 3;
+                (arrived, tries) = if poison { (arrived, tries + 1) } else { (arrived + 1, tries) };
+                lanes.finished(&key, entry, if poison { Outcome::Again(None) } else { Outcome::Done }, now);
+            }
+            assert!(arrived == 19 || now <= start + Duration::from_secs(2), "{arrived} after {:?}", now - start);
+            match lanes.wake_at(now) {
+                Some(wake) => now = wake,
+                None if lanes.waiting() == 0 => break,
+                None => {}
+            }
+        }
+        assert!(arrived == 19 && (8..=11).contains(&tries), "{arrived} arrived, {tries} tries");
     }
 
     #[tokio::test(start_paused = true)]
@@ -205,7 +292,7 @@ mod tests {
         lanes.push(&provider("a"), entry(1, 1));
         let (key, it) = lanes.next(now).unwrap();
         lanes.finished(&key, it, Outcome::Again(Some(Duration::from_secs(30))), now);
-        assert_eq!(lanes.wake_at(), Some(now + Duration::from_secs(30)));
+        assert_eq!(lanes.wake_at(now), Some(now + Duration::from_secs(30)));
         assert!(lanes.next(now + Duration::from_secs(29)).is_none());
         let (key, it) = lanes.next(now + Duration::from_secs(30)).unwrap();
         lanes.finished(&key, it, Outcome::Done, now);

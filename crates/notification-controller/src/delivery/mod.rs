@@ -88,7 +88,7 @@ impl Engine {
         for pending in &found.pending {
             // The alert's provider may have changed since; it is looked up when the delivery is made.
             let object = journal.event(pending.event).map_or(0, |event| object_hash(&event));
-            lanes.push(&alert_key(&pending.alert), Entry { id: pending.id, object, attempts: 0 });
+            lanes.push(&alert_key(&pending.alert), Entry::new(pending.id, object));
         }
         let undispatched = found.undispatched.into();
         let state = State { journal, limiter: Limiter::new(interval), folds, lanes, undispatched };

@@ -136,7 +136,7 @@ fn kind(provider: &Provider) -> String {
 async fn labels(ctx: &Context, event: &Event) -> Option<BTreeMap<String, String>> {
     let object = &event.involved_object;
     let key = format!("{}|{}|{}|{}", object.api_version, object.kind, object.namespace, object.name);
-    if let Some(labels) = ctx.fresh_labels(&key, LABELS_FRESH) {
+    if let Some(labels) = ctx.labels.get(&key, LABELS_FRESH) {
         return labels;
     }
     let found = ctx.objects.get(&object.api_version, &object.kind, &object.namespace, &object.name).await;
@@ -147,7 +147,7 @@ async fn labels(ctx: &Context, event: &Event) -> Option<BTreeMap<String, String>
             None
         }
     };
-    ctx.remember_labels(key, labels.clone());
+    ctx.labels.put(key, labels.clone());
     labels
 }
 
@@ -186,7 +186,7 @@ fn dispatch(ctx: &Context, id: u64, event: &Event, takers: Vec<Taker>) {
     }
     let object = object_hash(event);
     for (pending, provider) in pending.iter().zip(&lanes) {
-        state.lanes.push(provider, Entry { id: pending.id, object, attempts: 0 });
+        state.lanes.push(provider, Entry::new(pending.id, object));
     }
     drop(state);
     ctx.engine.moved.notify_one();

@@ -18,6 +18,7 @@ use crate::alert;
 use crate::context::Context;
 use crate::event::Event;
 use crate::exchange::{Failure, Retry};
+use crate::origin;
 use crate::provider::{self, About, Target};
 use crate::transport::{Courier, transport};
 
@@ -45,7 +46,7 @@ pub async fn run(ctx: Context) {
                 (lane, entry, outcome)
             });
         }
-        let wake = ctx.engine.state().lanes.wake_at();
+        let wake = ctx.engine.state().lanes.wake_at(Instant::now());
         tokio::select! {
             () = ctx.engine.moved.notified() => {}
             Some(ended) = under_way.join_next() => if let Ok((lane, entry, outcome)) = ended {
@@ -166,6 +167,9 @@ async fn deliver(
     };
     let about = About { alert: json!(alert), provider: json!(provider) };
     let target = Target::new(&provider.spec, &secret, about)?;
+    if ctx.options.commit_links && provider::is_for_people(&target.kind) {
+        origin::add(ctx, event, &mut notification).await;
+    }
     let outcome = async {
         let transport = transport(ctx, provider, &secret).await?;
         let courier = Courier::new(&ctx.clients, &transport, event, id);

@@ -18,7 +18,7 @@ mod target;
 mod teams;
 mod text;
 
-pub use forge::{dispatch_filter, is_comment, is_commit_status, status_id};
+pub use forge::{commit_link, dispatch_filter, is_comment, is_commit_status, status_id};
 pub use nats::{Publish, publish};
 pub use smtp::{Mail, deliver as deliver_mail};
 pub use target::{About, Target, web_url};

@@ -3,12 +3,16 @@
 use std::net::SocketAddr;
 
 use http::{Method, StatusCode};
+use tokio::time::Instant;
 use tracing::debug;
 
 use super::serve::{Unread, serve as listen};
 use crate::context::Context;
 use crate::delivery::Acceptance;
 use crate::event::Event;
+
+/// What metrics call the one thing that is served here, whatever the path.
+const HANDLER: &str = "/";
 
 /// Serves until the controller stops; returns the address in use.
 ///
@@ -17,10 +21,14 @@ use crate::event::Event;
 pub async fn serve(address: SocketAddr, ctx: &Context) -> std::io::Result<SocketAddr> {
     let stop = ctx.runtime.stopping();
     let ctx = ctx.clone();
-    let answer = move |request| {
+    let answer = move |request: Unread| {
         let ctx = ctx.clone();
         async move {
+            let (start, method) = (Instant::now(), request.head.method.clone());
+            let server = &ctx.counters.event_server;
+            let _under_way = server.begin(HANDLER);
             let code = answer(request, &ctx).await;
+            server.answered(&method, HANDLER, code.as_u16(), start.elapsed());
             ctx.counters.event(code.as_u16());
             code
         }

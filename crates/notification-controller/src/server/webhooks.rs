@@ -7,6 +7,7 @@ use http::StatusCode;
 use serde_json::Value;
 use sluice_api::notification::{Receiver, ReceiverType};
 use sluice_runtime::Key;
+use tokio::time::Instant;
 use tracing::{debug, info, warn};
 
 use super::serve::{Unread, serve as listen};
@@ -20,15 +21,27 @@ use crate::receiver::{self, Accepted, Call, Refused, Wanted};
 pub async fn serve(address: SocketAddr, ctx: &Context) -> std::io::Result<SocketAddr> {
     let stop = ctx.runtime.stopping();
     let ctx = ctx.clone();
-    let answer = move |request| {
+    let answer = move |request: Unread| {
         let ctx = ctx.clone();
         async move {
+            let (start, method) = (Instant::now(), request.head.method.clone());
+            let handler = handler(&request, &ctx);
+            let server = &ctx.counters.webhook_server;
+            let _under_way = server.begin(&handler);
             let code = answer(request, &ctx).await;
+            server.answered(&method, &handler, code.as_u16(), start.elapsed());
             ctx.counters.call(code.as_u16());
             code
         }
     };
     listen(address, answer, stop).await
+}
+
+/// What metrics call the webhook: its path where that is asked for, and there is a Receiver behind it.
+fn handler(request: &Unread, ctx: &Context) -> String {
+    let path = request.head.uri.path();
+    let known = || ctx.paths.lock().unwrap_or_else(PoisonError::into_inner).contains_key(path);
+    if ctx.options.export_http_path_metrics && known() { path.to_owned() } else { "/hook/".to_owned() }
 }
 
 async fn answer(request: Unread, ctx: &Context) -> StatusCode {

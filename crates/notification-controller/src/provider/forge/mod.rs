@@ -8,9 +8,11 @@ mod comment;
 mod gitea;
 mod github;
 mod gitlab;
+mod link;
 mod status;
 
 pub use app::signed_jwt;
+pub use link::commit_link;
 pub use status::{dispatch_filter, status_id, words};
 
 use super::target::Target;

@@ -25,13 +25,18 @@ pub fn commit(event: &Event) -> Result<&str, Failure> {
     let revision = ["commit", "originRevision", "revision"].iter().find_map(|key| event.metadata.get(*key));
     let revision =
         revision.ok_or_else(|| Failure::send("the event has no revision that a commit could be found in"))?;
-    let hash = revision.rsplit(['/', ':', '@']).next().unwrap_or_default();
-    let is_hash = hash.len() == 40 && hash.bytes().all(|b| b.is_ascii_hexdigit());
     let wrong = || {
         let shown = sluice_http::peer_text(revision.as_bytes());
         Failure::send(format!("failed to extract commit hash from '{shown}' revision"))
     };
-    if is_hash { Ok(hash) } else { Err(wrong()) }
+    hash(revision).ok_or_else(wrong)
+}
+
+/// The hash of the commit in a revision.
+#[must_use]
+pub fn hash(revision: &str) -> Option<&str> {
+    let hash = revision.rsplit(['/', ':', '@']).next().unwrap_or_default();
+    (hash.len() == 40 && hash.bytes().all(|b| b.is_ascii_hexdigit())).then_some(hash)
 }
 
 /// The name of the status: `kind/name/<first part of the provider's uid>`, or what `spec.commitStatusExpr` says.
