@@ -8,8 +8,8 @@ use clap::{Parser, Subcommand};
 use crate::cluster::KubeFlags;
 use crate::output::talk;
 use crate::{
-    apiserver, artifact, build, completion, create, delete, dev, diff, events, export, get, helm, install, kustomize,
-    preview, reconcile, suspend, tree, version,
+    alert, apiserver, artifact, build, completion, create, delete, dev, diff, events, export, get, helm, install,
+    kustomize, preview, reconcile, suspend, tree, trigger, version,
 };
 
 const EXAMPLES: &str = "\
@@ -58,6 +58,8 @@ pub enum Command {
     Build(build::BuildArgs),
     Diff(diff::DiffArgs),
     Create(create::CreateArgs),
+    Alert(alert::AlertArgs),
+    Trigger(trigger::TriggerArgs),
     Delete(delete::DeleteArgs),
     Export(export::ExportArgs),
     Push(artifact::PushArgs),
@@ -130,6 +132,8 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
             Command::Build(args) => build::run(args, &kube).await,
             Command::Diff(args) => diff::run(args, &kube).await,
             Command::Create(args) => create::run(args, &kube).await,
+            Command::Alert(args) => alert::run(args, &kube).await,
+            Command::Trigger(args) => trigger::run(args, &kube).await,
             Command::Delete(args) => delete::run(args, &kube).await,
             Command::Export(args) => export::run(args, &kube).await,
             Command::Push(args) => artifact::run_push(args, &kube).await,

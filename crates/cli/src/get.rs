@@ -270,7 +270,7 @@ fn table(kind: &FluxKind, objects: &[Value], filter: &Filter, prefix: &str) -> T
 fn cell(kind: &FluxKind, object: &Value, column: &str) -> String {
     let text = |pointer: &str| object.pointer(pointer).and_then(Value::as_str).unwrap_or_default().to_owned();
     // Alerts and providers have no status: they are ready by being there.
-    let static_kind = matches!(kind.kind, "Alert" | "Provider");
+    let static_kind = kind.is_static();
     match column {
         "revision" => short_hashes(&match kind.kind {
             "Kustomization" => text("/status/lastAppliedRevision"),
@@ -287,6 +287,8 @@ fn cell(kind: &FluxKind, object: &Value, column: &str) -> String {
             None => "Unknown".to_owned(),
         },
         "message" => match condition(object, "Ready") {
+            // The path in it is to be copied.
+            Some(ready) if kind.kind == "Receiver" => ready["message"].as_str().unwrap_or_default().to_owned(),
             Some(ready) => short_hashes(ready["message"].as_str().unwrap_or_default()),
             None if static_kind => format!("{} is Ready", kind.kind),
             None => "waiting to be reconciled".to_owned(),

@@ -13,7 +13,9 @@ use crate::output::{self, talk};
 use crate::{embedded, yaml};
 
 /// What this version has.
-const COMPONENTS: [&str; 2] = ["source-controller", "kustomize-controller"];
+const COMPONENTS: [&str; 3] = ["source-controller", "kustomize-controller", NOTIFICATION];
+/// Who takes the events of the others.
+const NOTIFICATION: &str = "notification-controller";
 /// The registry that the bundled manifests name.
 const REGISTRY: &str = "ghcr.io/sluice-dev";
 
@@ -143,6 +145,11 @@ impl InstallArgs {
         }
         for arg in container["args"].as_array_mut().into_iter().flatten() {
             let Some(text) = arg.as_str() else { continue };
+            if text.starts_with("--events-addr=") && !self.components.iter().any(|it| it == NOTIFICATION) {
+                // There is nobody to send events to.
+                *arg = "--events-addr=".into();
+                continue;
+            }
             *arg = text
                 .replace(
                     "--watch-all-namespaces=true",

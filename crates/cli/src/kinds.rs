@@ -76,6 +76,11 @@ impl FluxKind {
         crate::cluster::item(self.api_version, self.plural, namespace, name)
     }
 
+    /// Whether it has no status: it is ready by being there.
+    pub fn is_static(&self) -> bool {
+        matches!(self.kind, "Alert" | "Provider")
+    }
+
     /// Whether it has `spec.suspend`.
     pub fn can_be_suspended(&self) -> bool {
         !matches!(self.kind, "ExternalArtifact" | "Provider")

@@ -3,6 +3,7 @@
 //! A file per command: its flags, then `run`, a short story. stdout is data, stderr is talk. Behaviour of the commands
 //! that Flux has too: spec/flux/cli.md.
 
+mod alert;
 mod apiserver;
 mod artifact;
 mod bases;
@@ -34,6 +35,7 @@ mod repository;
 mod suspend;
 mod table;
 mod tree;
+mod trigger;
 mod version;
 mod wait;
 mod yaml;

@@ -93,8 +93,8 @@ async fn one(
     let done = wait::until(cluster, &path, timeout, |object| {
         let now = handled(object);
         // Kinds without a status are done at once.
-        let seen = (now.is_some() && now != prior) || matches!(kind.kind, "Alert" | "Provider");
-        Ok(if seen && wait::is_ready(object)? { Some(object.clone()) } else { None })
+        let seen = (now.is_some() && now != prior) || kind.is_static();
+        Ok(if seen && (kind.is_static() || wait::is_ready(object)?) { Some(object.clone()) } else { None })
     });
     let done = done.await.with_context(|| format!("{} reconciliation failed", kind.kind))?;
     talk::success(&outcome(kind, &done));

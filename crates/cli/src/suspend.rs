@@ -70,7 +70,7 @@ pub async fn resume(args: ResumeArgs, flags: &KubeFlags) -> anyhow::Result<ExitC
             resumed.push(name);
         }
     }
-    if !args.wait && (args.all || resumed.len() != 1) {
+    if kind.is_static() || (!args.wait && (args.all || resumed.len() != 1)) {
         return Ok(ExitCode::SUCCESS);
     }
     let mut failed = false;

@@ -1,6 +1,7 @@
 //! `sluice create`: Flux objects from flags, printed or written.
 
 mod kustomization;
+mod notification;
 mod secret;
 mod source;
 
@@ -14,7 +15,7 @@ use crate::cluster::{Cluster, KubeFlags};
 use crate::output::talk;
 use crate::{kinds, reconcile, wait, yaml};
 
-/// Create sources, Kustomizations and Secrets
+/// Create sources, Kustomizations, alerts, webhooks and Secrets
 #[derive(Args)]
 pub struct CreateArgs {
     #[command(subcommand)]
@@ -47,6 +48,12 @@ enum What {
     /// A Kustomization
     #[command(visible_alias = "ks")]
     Kustomization(Box<kustomization::KustomizationArgs>),
+    /// An Alert: which events go to a Provider
+    Alert(notification::AlertArgs),
+    /// A Provider: a service that events are sent to
+    AlertProvider(notification::ProviderArgs),
+    /// A Receiver: a webhook that starts reconciles
+    Receiver(notification::ReceiverArgs),
     /// Secrets in the form that controllers expect
     Secret {
         #[command(subcommand)]
@@ -64,6 +71,8 @@ enum Sources {
 enum Secrets {
     /// Credentials of a Git remote
     Git(secret::GitArgs),
+    /// The token of a webhook
+    Receiver(notification::TokenArgs),
 }
 
 /// Runs the command.
@@ -72,6 +81,9 @@ enum Secrets {
 /// When flags contradict each other, the server refuses, or the object does not become ready.
 pub async fn run(args: CreateArgs, flags: &KubeFlags) -> anyhow::Result<ExitCode> {
     let CreateArgs { what, common } = args;
+    // Both are called --token; it is that of the webhook.
+    let of_webhook = matches!(what, What::Secret { what: Secrets::Receiver(_) });
+    let flags = &KubeFlags { token: flags.token.clone().filter(|_| !of_webhook), ..flags.clone() };
     let cluster = if common.export { None } else { Some(Cluster::connect(flags).await?) };
     let namespace = match &cluster {
         Some(cluster) => cluster.namespace.clone(),
@@ -80,7 +92,11 @@ pub async fn run(args: CreateArgs, flags: &KubeFlags) -> anyhow::Result<ExitCode
     let mut objects = match what {
         What::Source { what: Sources::Git(args) } => args.objects(&namespace, &common.interval)?,
         What::Kustomization(args) => vec![args.object(&namespace, &common.interval)?],
+        What::Alert(args) => vec![args.object(&namespace)?],
+        What::AlertProvider(args) => vec![args.object(&namespace)],
+        What::Receiver(args) => vec![args.object(&namespace, &common.interval)?],
         What::Secret { what: Secrets::Git(args) } => vec![args.object(&namespace)?],
+        What::Secret { what: Secrets::Receiver(args) } => vec![args.object(&namespace)?],
     };
     let labels = common.labels()?;
     for object in &mut objects {
@@ -127,11 +143,15 @@ async fn write(cluster: &Cluster, object: &Value, flags: &KubeFlags) -> anyhow::
             if let Some(labels) = sluice_object::labels(object) {
                 live["metadata"]["labels"] = Value::Object(labels.clone());
             }
+            for (key, value) in sluice_object::annotations(object).into_iter().flatten() {
+                sluice_object::set_annotation(&mut live, key, value.as_str().unwrap_or_default());
+            }
             cluster.replace(&path, &live).await?;
             talk::success(&format!("{kind} {name} updated"));
         }
     }
-    let Some(flux) = kinds::of_kind(kind) else { return Ok(()) };
+    // An Alert and a Provider have no status: they are as ready as they will ever be.
+    let Some(flux) = kinds::of_kind(kind).filter(|it| !it.is_static()) else { return Ok(()) };
     talk::waiting(&format!("waiting for {kind} reconciliation"));
     let ready = wait::ready(cluster, &path, flags.timeout.0).await.with_context(|| format!("{kind} {name}"))?;
     talk::success(&format!("{kind} {name} is ready"));

@@ -1,18 +1,20 @@
 //! Starts the controllers: as tasks of this process, or as processes of their own.
 
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use anyhow::{Context as _, anyhow, bail};
 use clap::Parser;
-use sluice_runtime::{Runtime, SharedFlags};
+use sluice_runtime::{Listen, Runtime, SharedFlags};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 /// The controllers.
-pub const NAMES: [&str; 2] = [sluice_source_controller::NAME, sluice_kustomize_controller::NAME];
+pub const NAMES: [&str; 3] =
+    [sluice_source_controller::NAME, sluice_kustomize_controller::NAME, sluice_notification_controller::NAME];
 
 /// What they are started with.
 pub struct Start {
@@ -22,6 +24,12 @@ pub struct Start {
     pub artifacts: PathBuf,
     /// Folder of the logs of processes.
     pub logs: PathBuf,
+    /// Folder of events that are not delivered yet.
+    pub queue: PathBuf,
+    /// Where events are taken.
+    pub events: SocketAddr,
+    /// Where calls of webhooks are taken.
+    pub webhooks: SocketAddr,
     /// Ends them.
     pub stop: CancellationToken,
 }
@@ -44,6 +52,14 @@ impl Start {
             arguments.push("--storage-adv-addr=".to_owned());
             arguments.push(format!("--storage-path={}", self.artifacts.display()));
         }
+        if name == sluice_notification_controller::NAME {
+            arguments.push(format!("--events-addr={}", self.events));
+            arguments.push(format!("--receiverAddr={}", self.webhooks));
+            arguments.push(format!("--storage-path={}", self.queue.display()));
+            arguments.push("--commit-links".to_owned());
+        } else {
+            arguments.push(format!("--events-addr=http://{}/", self.events));
+        }
         arguments
     }
 
@@ -58,7 +74,7 @@ impl Start {
     }
 }
 
-/// Runs both as tasks; why one ended too soon goes to `ending`.
+/// Runs all as tasks; why one ended too soon goes to `ending`.
 ///
 /// # Errors
 /// When a runtime cannot be made.
@@ -71,12 +87,20 @@ pub async fn in_process(
     let kustomize: Flags<sluice_kustomize_controller::Options> = start.flags(NAMES[1])?;
     let source_runtime = start.runtime(0, source.shared).await?;
     let kustomize_runtime = start.runtime(1, kustomize.shared).await?;
+    let mut notification: Flags<sluice_notification_controller::Options> = start.flags(NAMES[2])?;
+    // For the others it says where events go; this one takes them.
+    notification.shared.events_addr.clear();
+    let notification_runtime = start.runtime(2, notification.shared).await?;
     let options = source.options;
     let running = source_runtime.run(|runtime| sluice_source_controller::run(runtime, options));
     tasks.spawn(reported(NAMES[0], running, start.stop.clone(), ending.clone()));
     let options = kustomize.options;
     let running = kustomize_runtime.run(|runtime| sluice_kustomize_controller::run(runtime, options));
-    tasks.spawn(reported(NAMES[1], running, start.stop.clone(), ending));
+    tasks.spawn(reported(NAMES[1], running, start.stop.clone(), ending.clone()));
+    let (options, events) = (notification.options, Listen(Some(start.events)));
+    let running =
+        notification_runtime.run(move |runtime| sluice_notification_controller::run(runtime, options, events));
+    tasks.spawn(reported(NAMES[2], running, start.stop.clone(), ending));
     Ok(())
 }
 

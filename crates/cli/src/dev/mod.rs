@@ -1,12 +1,13 @@
 //! `sluice dev`: a control plane, the controllers and a Git server over a folder, in one process.
 //!
 //! [`repository`] finds what to serve, [`plane`] starts everything, [`sources`] tells the controllers about the
-//! repository, [`moves`] tells them when it changes, [`state`] watches what they do, [`progress`] says it, [`report`]
-//! sums it up, [`tour`] plays it through.
+//! repository, [`moves`] tells them when it changes, [`state`] watches what they do, [`notices`] takes what they would
+//! notify of, [`progress`] says it, [`report`] sums it up, [`tour`] plays it through.
 
 mod commit;
 mod controllers;
 mod moves;
+mod notices;
 mod plane;
 mod progress;
 mod report;

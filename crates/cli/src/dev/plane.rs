@@ -19,7 +19,7 @@ use tokio_util::sync::CancellationToken;
 use super::repository::Repository;
 use super::sources::Target;
 use super::state::{Happening, State};
-use super::{DevArgs, controllers, definitions, state};
+use super::{DevArgs, controllers, definitions, notices, state};
 use crate::apiserver::{admin, write_secret};
 use crate::cluster::{Cluster, MANAGER};
 use crate::output::talk;
@@ -46,6 +46,7 @@ pub struct Plane {
     /// What the controllers are told about.
     pub target: Target,
     kubeconfig: PathBuf,
+    webhooks: SocketAddr,
     server: Server,
     stop: CancellationToken,
     tasks: Mutex<JoinSet<anyhow::Result<()>>>,
@@ -90,7 +91,10 @@ impl Plane {
             write_secret(&file, &server.kubeconfig_for(&user.name, &user.token))?;
             kubeconfigs.push(file);
         }
-        let start = controllers::Start { kubeconfigs, artifacts, logs: work.path().to_owned(), stop: stop.clone() };
+        let queue = args.data_dir.as_deref().unwrap_or(work.path()).join("notifications");
+        let (events, webhooks) = (free_address(0)?, free_address(1)?);
+        let logs = work.path().to_owned();
+        let start = controllers::Start { kubeconfigs, artifacts, logs, queue, events, webhooks, stop: stop.clone() };
         let (ending, ended) = watch::channel(None);
         if args.processes {
             controllers::as_processes(&start, args.bin_dir.as_deref(), ending, &mut tasks)?;
@@ -99,6 +103,7 @@ impl Plane {
         }
         let (tell, happenings) = mpsc::channel(HAPPENINGS);
         let (state, _) = watch::channel(State::default());
+        notices::show(&cluster, &state, &tell, &stop, &mut tasks).await?;
         state::watch(&cluster, &state, &tell, &stop, &mut tasks);
         let repository = Arc::new(repository);
         let target = Target {
@@ -118,6 +123,7 @@ impl Plane {
             happenings: Mutex::new(Some(happenings)),
             tell,
             kubeconfig,
+            webhooks,
             server,
             stop,
             tasks: Mutex::new(tasks),
@@ -131,6 +137,7 @@ impl Plane {
         talk::success(&format!("control plane on {}", self.server.url()));
         let what = if self.repository.git.is_some() { "repository" } else { "folder" };
         talk::success(&format!("{what} {} on {}", self.repository.root.display(), self.git_url));
+        talk::success(&format!("webhooks on http://{}", self.webhooks));
         talk::plain(&format!("  export KUBECONFIG={}", self.kubeconfig.display()));
     }
 
@@ -173,6 +180,16 @@ impl Plane {
         tasks.abort_all();
         let _ = tokio::time::timeout(std::time::Duration::from_secs(5), self.server.shutdown()).await;
     }
+}
+
+/// An address for a controller to listen at. Its port is none of those that the system hands out to whoever asks for any,
+/// so that nobody takes it before the controller does.
+fn free_address(offset: u32) -> anyhow::Result<SocketAddr> {
+    let first = (std::process::id() % 10_000) * 2 + offset;
+    let ports = (0..1000).map(|n| 10_000 + (first + n * 14) % 20_000);
+    let mut addresses = ports.filter_map(|port| Some(SocketAddr::from(([127, 0, 0, 1], u16::try_from(port).ok()?))));
+    let free = addresses.find(|it| std::net::TcpListener::bind(it).is_ok());
+    free.context("no port between 10000 and 30000 is free")
 }
 
 /// Starts the Git server; the URL of the repository.

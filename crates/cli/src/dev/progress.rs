@@ -38,6 +38,11 @@ pub fn tell(plane: &Plane) -> Telling {
     }))
 }
 
+/// Lines of a notification that are shown below its first.
+const NOTIFIED: usize = 8;
+/// As wide as the time and the mark of a line.
+const INDENT: &str = "           ";
+
 /// Turns happenings into lines.
 struct Teller {
     started: Instant,
@@ -76,7 +81,19 @@ impl Teller {
             }
             Happening::Changed { before, now } => self.changed(before.as_deref(), now),
             Happening::Event(event) => self.event(event),
+            Happening::Notified { lines } => self.notified(lines),
         }
+    }
+
+    /// A notification, its further lines below the first.
+    fn notified(&self, said: &[String]) -> Vec<String> {
+        let Some((first, rest)) = said.split_first() else { return Vec::new() };
+        let mut lines = vec![self.line(Colour::Grey, "✉", &short_hashes(first), false)];
+        lines.extend(rest.iter().take(NOTIFIED).map(|it| format!("{INDENT}{}", line(&short_hashes(it)))));
+        if rest.len() > NOTIFIED {
+            lines.push(format!("{INDENT}({} more lines)", rest.len() - NOTIFIED));
+        }
+        lines
     }
 
     fn changed(&mut self, before: Option<&Value>, now: &Value) -> Vec<String> {
@@ -193,6 +210,17 @@ mod tests {
             ["↺ Deployment/p/web drifted: put back", "↺ Service/p/web was deleted: created again"]
         );
         assert_eq!(told(&mut teller, &ready), Vec::<String>::new());
+    }
+
+    #[test]
+    fn a_notification_has_a_line_for_each_of_its_own() {
+        let mut teller = Teller::new(Instant::now(), false);
+        let lines = ["kustomization/app.ns: Applied", "\u{1b}[2J", "revision: main@sha1:1"].map(str::to_owned).into();
+        let shown = teller.lines(&Happening::Notified { lines });
+        assert_eq!(shown[0][9..], *"✉ kustomization/app.ns: Applied");
+        assert_eq!(shown[1..], ["           \\u{1b}[2J", "           revision: main@sha1:1"]);
+        let lines = (0..20).map(|n| n.to_string()).collect();
+        assert_eq!(teller.lines(&Happening::Notified { lines }).last().unwrap().trim(), "(11 more lines)");
     }
 
     #[test]

@@ -45,6 +45,11 @@ pub enum Happening {
     },
     /// An event was recorded.
     Event(Box<Value>),
+    /// A notification would be sent.
+    Notified {
+        /// What it says.
+        lines: Vec<String>,
+    },
 }
 
 impl State {
