@@ -110,8 +110,11 @@ fn map(name: &str, value: &str) -> String {
 
 /// A Deployment that becomes ready, or never does.
 fn deployment(outcome: &str) -> String {
+    // One that fails says so before the time for health checks, at least half a minute, is over.
+    let deadline = if outcome.is_empty() { 600 } else { 1 };
     format!(
-        "apiVersion: apps/v1\nkind: Deployment\nmetadata: {{name: web, namespace: apps}}\nspec:\n  selector: \
+        "apiVersion: apps/v1\nkind: Deployment\nmetadata: {{name: web, namespace: apps}}\nspec:\n  \
+         progressDeadlineSeconds: {deadline}\n  selector: \
          {{matchLabels: {{app: web}}}}\n  template:\n    metadata:\n      labels: {{app: web}}\n      annotations: \
          {{{outcome}}}\n    spec: {{containers: [{{name: a, image: \"registry.invalid/a:1\"}}]}}\n"
     )
