@@ -54,14 +54,17 @@ pub fn key(alert: &str, event: &Event) -> FoldKey {
     format!("{alert}|{}/{}/{}", object.kind, object.namespace, object.name)
 }
 
-/// Whether an event says that its object is well again. A rollback that succeeds says the contrary.
+/// Whether an event says that its object is well again. A rollback that succeeds says the contrary, and what a pass did
+/// on its way has the reason of the pass before it, which may have failed.
 #[must_use]
 pub fn is_success(event: &Event) -> bool {
+    let failed = ["Failed", "Error", "NotFound", "Stalled", "Exceeded", "Denied", "Invalid"];
     let under_way = ["Progressing", "ProgressingWithRetry", "DependencyNotReady", "GarbageCollectionSucceeded"];
     let remedies = ["RollbackSucceeded", "UninstallSucceeded"];
     event.severity == "info"
         && !under_way.contains(&event.reason.as_str())
         && !remedies.contains(&event.reason.as_str())
+        && !failed.iter().any(|it| event.reason.ends_with(it))
 }
 
 /// The same failure has other durations and counts each time, so numbers do not count.
@@ -172,6 +175,7 @@ mod tests {
         assert!(is_success(&event("info", "ReconciliationSucceeded", "")));
         assert!(!is_success(&event("info", "RollbackSucceeded", "")));
         assert!(!is_success(&event("info", "Progressing", "")));
+        assert!(!is_success(&event("info", "HealthCheckFailed", "Deployment/apps/web configured")));
         assert!(!is_success(&event("trace", "ReconciliationSucceeded", "")));
     }
 }
