@@ -71,13 +71,16 @@ pub fn is_success(event: &Event) -> bool {
 fn fingerprint(event: &Event) -> u64 {
     let mut hasher = DefaultHasher::new();
     event.reason.hash(&mut hasher);
-    let mut last = ' ';
+    let mut in_number = false;
     for c in event.message.chars() {
-        let c = if c.is_ascii_digit() { '0' } else { c };
-        if !(c == '0' && last == '0') {
+        // `1.5s`, `1m30s` and `999ms` are numbers with units.
+        let goes_on = c.is_ascii_digit() || (in_number && matches!(c, '.' | 'h' | 'm' | 's' | 'µ' | 'u' | 'n'));
+        if !goes_on {
             c.hash(&mut hasher);
+        } else if !in_number {
+            '0'.hash(&mut hasher);
         }
-        last = c;
+        in_number = goes_on;
     }
     hasher.finish()
 }
@@ -168,6 +171,15 @@ mod tests {
         assert_eq!(folds.failed(&key, &event("error", "BuildFailed", "no"), at(61), hour), Told::Plain);
         assert_eq!(folds.succeeded(&key).unwrap(), "recovered: BuildFailed was reported 5 times since 10:02 UTC");
         assert_eq!(folds.succeeded(&key), None);
+    }
+
+    #[test]
+    fn numbers_and_their_units_make_no_other_failure() {
+        let print = |message: &str| fingerprint(&event("error", "HealthCheckFailed", message));
+        for other in ["after 1.001s: [web]", "after 1m30s: [web]", "after 0ms: [web]"] {
+            assert_eq!(print("after 999ms: [web]"), print(other), "{other}");
+        }
+        assert_ne!(print("after 1s: [web]"), print("after 1s: [api]"));
     }
 
     #[test]
