@@ -8,8 +8,8 @@ use clap::{Parser, Subcommand};
 use crate::cluster::KubeFlags;
 use crate::output::talk;
 use crate::{
-    alert, apiserver, artifact, build, completion, create, delete, dev, diff, events, export, get, helm, install,
-    kustomize, preview, reconcile, suspend, tree, trigger, version,
+    alert, apiserver, artifact, build, completion, create, debug, delete, dev, diff, events, export, get, helm,
+    install, kustomize, preview, reconcile, suspend, tree, trigger, version,
 };
 
 const EXAMPLES: &str = "\
@@ -58,6 +58,7 @@ pub enum Command {
     Build(build::BuildArgs),
     Diff(diff::DiffArgs),
     Create(create::CreateArgs),
+    Debug(debug::DebugArgs),
     Alert(alert::AlertArgs),
     Trigger(trigger::TriggerArgs),
     Delete(delete::DeleteArgs),
@@ -132,6 +133,7 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
             Command::Build(args) => build::run(args, &kube).await,
             Command::Diff(args) => diff::run(args, &kube).await,
             Command::Create(args) => create::run(args, &kube).await,
+            Command::Debug(args) => debug::run(args, &kube).await,
             Command::Alert(args) => alert::run(args, &kube).await,
             Command::Trigger(args) => trigger::run(args, &kube).await,
             Command::Delete(args) => delete::run(args, &kube).await,

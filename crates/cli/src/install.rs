@@ -13,7 +13,7 @@ use crate::output::{self, talk};
 use crate::{embedded, yaml};
 
 /// What this version has.
-const COMPONENTS: [&str; 3] = ["source-controller", "kustomize-controller", NOTIFICATION];
+const COMPONENTS: [&str; 4] = ["source-controller", "kustomize-controller", "helm-controller", NOTIFICATION];
 /// Who takes the events of the others.
 const NOTIFICATION: &str = "notification-controller";
 /// The registry that the bundled manifests name.

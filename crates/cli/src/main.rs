@@ -13,6 +13,7 @@ mod cluster;
 mod compare;
 mod completion;
 mod create;
+mod debug;
 mod delete;
 mod dev;
 mod diff;

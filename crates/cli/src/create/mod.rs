@@ -1,5 +1,7 @@
 //! `sluice create`: Flux objects from flags, printed or written.
 
+mod helm_release;
+mod helm_source;
 mod kustomization;
 mod notification;
 mod secret;
@@ -15,7 +17,7 @@ use crate::cluster::{Cluster, KubeFlags};
 use crate::output::talk;
 use crate::{kinds, reconcile, wait, yaml};
 
-/// Create sources, Kustomizations, alerts, webhooks and Secrets
+/// Create sources, Kustomizations, HelmReleases, alerts, webhooks and Secrets
 #[derive(Args)]
 pub struct CreateArgs {
     #[command(subcommand)]
@@ -48,6 +50,9 @@ enum What {
     /// A Kustomization
     #[command(visible_alias = "ks")]
     Kustomization(Box<kustomization::KustomizationArgs>),
+    /// A HelmRelease
+    #[command(visible_alias = "hr")]
+    Helmrelease(Box<helm_release::HelmReleaseArgs>),
     /// An Alert: which events go to a Provider
     Alert(notification::AlertArgs),
     /// A Provider: a service that events are sent to
@@ -65,6 +70,12 @@ enum What {
 enum Sources {
     /// A GitRepository
     Git(Box<source::GitArgs>),
+    /// An OCIRepository
+    Oci(Box<helm_source::OciArgs>),
+    /// A HelmRepository
+    Helm(Box<helm_source::HelmArgs>),
+    /// A HelmChart
+    Chart(helm_source::ChartArgs),
 }
 
 #[derive(Subcommand)]
@@ -91,7 +102,11 @@ pub async fn run(args: CreateArgs, flags: &KubeFlags) -> anyhow::Result<ExitCode
     };
     let mut objects = match what {
         What::Source { what: Sources::Git(args) } => args.objects(&namespace, &common.interval)?,
+        What::Source { what: Sources::Oci(args) } => vec![args.object(&namespace, &common.interval)?],
+        What::Source { what: Sources::Helm(args) } => args.objects(&namespace, &common.interval)?,
+        What::Source { what: Sources::Chart(args) } => vec![args.object(&namespace, &common.interval)?],
         What::Kustomization(args) => vec![args.object(&namespace, &common.interval)?],
+        What::Helmrelease(args) => vec![args.object(&namespace, &common.interval)?],
         What::Alert(args) => vec![args.object(&namespace)?],
         What::AlertProvider(args) => vec![args.object(&namespace)],
         What::Receiver(args) => vec![args.object(&namespace, &common.interval)?],
@@ -150,8 +165,9 @@ async fn write(cluster: &Cluster, object: &Value, flags: &KubeFlags) -> anyhow::
             talk::success(&format!("{kind} {name} updated"));
         }
     }
-    // An Alert and a Provider have no status: they are as ready as they will ever be.
-    let Some(flux) = kinds::of_kind(kind).filter(|it| !it.is_static()) else { return Ok(()) };
+    // An Alert and a Provider have no status: they are as ready as they will ever be. So is a HelmRepository in a registry.
+    let at_rest = object.pointer("/spec/type") == Some(&"oci".into());
+    let Some(flux) = kinds::of_kind(kind).filter(|it| !it.is_static() && !at_rest) else { return Ok(()) };
     talk::waiting(&format!("waiting for {kind} reconciliation"));
     let ready = wait::ready(cluster, &path, flags.timeout.0).await.with_context(|| format!("{kind} {name}"))?;
     talk::success(&format!("{kind} {name} is ready"));

@@ -13,8 +13,12 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 /// The controllers.
-pub const NAMES: [&str; 3] =
-    [sluice_source_controller::NAME, sluice_kustomize_controller::NAME, sluice_notification_controller::NAME];
+pub const NAMES: [&str; 4] = [
+    sluice_source_controller::NAME,
+    sluice_kustomize_controller::NAME,
+    sluice_notification_controller::NAME,
+    sluice_helm_controller::NAME,
+];
 
 /// What they are started with.
 pub struct Start {
@@ -100,7 +104,11 @@ pub async fn in_process(
     let (options, events) = (notification.options, Listen(Some(start.events)));
     let running =
         notification_runtime.run(move |runtime| sluice_notification_controller::run(runtime, options, events));
-    tasks.spawn(reported(NAMES[2], running, start.stop.clone(), ending));
+    tasks.spawn(reported(NAMES[2], running, start.stop.clone(), ending.clone()));
+    let helm: Flags<sluice_helm_controller::Options> = start.flags(NAMES[3])?;
+    let (options, helm_runtime) = (helm.options, start.runtime(3, helm.shared).await?);
+    let running = helm_runtime.run(|runtime| sluice_helm_controller::run(runtime, options));
+    tasks.spawn(reported(NAMES[3], running, start.stop.clone(), ending));
     Ok(())
 }
 

@@ -115,14 +115,17 @@ impl Teller {
         }
         let text = short_hashes(message);
         if ready["status"] == "False" {
-            let waits =
-                matches!(ready["reason"].as_str(), Some("DependencyNotReady" | "Progressing" | "HealthCheckCanceled"))
-                    || message.starts_with("Source artifact not found");
+            let waits = matches!(
+                ready["reason"].as_str(),
+                Some("DependencyNotReady" | "Progressing" | "HealthCheckCanceled" | "SourceNotReady")
+            ) || message.starts_with("Source artifact not found");
             let (colour, mark) = if waits { (Colour::Grey, "◎") } else { (Colour::Red, "✗") };
             lines.push(self.line(colour, mark, &format!("{who} {text}"), false));
         } else if kind(now) == "Kustomization" && is_ready(now) {
             let applied = now.pointer("/status/lastAppliedRevision").and_then(Value::as_str).unwrap_or_default();
             self.applied.insert(key, applied.to_owned());
+            lines.push(self.line(Colour::Green, "✔", &format!("{who} ready: {text}"), true));
+        } else if kind(now) == "HelmRelease" && is_ready(now) {
             lines.push(self.line(Colour::Green, "✔", &format!("{who} ready: {text}"), true));
         }
         lines

@@ -12,7 +12,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::cluster::{Cluster, collection};
-use crate::kinds::{FluxKind, GIT, KUSTOMIZATION};
+use crate::kinds::{FluxKind, GIT, HELM_RELEASE, KUSTOMIZATION};
 use crate::repository::source_of;
 use crate::wait::condition;
 
@@ -26,6 +26,8 @@ pub struct State {
     pub sources: BTreeMap<Key, Value>,
     /// Kustomizations.
     pub kustomizations: BTreeMap<Key, Value>,
+    /// HelmReleases.
+    pub releases: BTreeMap<Key, Value>,
 }
 
 /// Something worth telling.
@@ -53,7 +55,8 @@ pub enum Happening {
 }
 
 impl State {
-    /// Whether there are Kustomizations, and all have applied their source's revision and are ready.
+    /// Whether there are Kustomizations, all have applied their source's revision, and these and all HelmReleases are
+    /// ready.
     pub fn all_ready(&self) -> bool {
         !self.kustomizations.is_empty() && self.not_ready().is_empty()
     }
@@ -62,8 +65,10 @@ impl State {
     pub fn not_ready(&self) -> Vec<String> {
         let sources = self.sources.values().filter(|it| !is_ready(it));
         let kustomizations = self.kustomizations.values().filter(|it| !self.is_applied(it));
+        let releases = self.releases.values().filter(|it| !is_ready(it));
         sources
             .chain(kustomizations)
+            .chain(releases)
             .map(|it| {
                 let why = condition(it, "Ready").and_then(|it| it["message"].as_str()).unwrap_or("not looked at yet");
                 format!("{}/{}/{}: {why}", sluice_object::kind(it), namespace(it), name(it))
@@ -105,7 +110,7 @@ pub fn watch(
     stop: &CancellationToken,
     tasks: &mut JoinSet<anyhow::Result<()>>,
 ) {
-    for kind in [&GIT, &KUSTOMIZATION] {
+    for kind in [&GIT, &KUSTOMIZATION, &HELM_RELEASE] {
         let work = objects(cluster.clone(), kind, state.clone(), tell.clone());
         let stop = stop.clone();
         tasks.spawn(async move { stop.run_until_cancelled(work).await.unwrap_or(Ok(())) });
@@ -145,7 +150,11 @@ async fn objects(
 }
 
 fn objects_of<'a>(state: &'a mut State, kind: &FluxKind) -> &'a mut BTreeMap<Key, Value> {
-    if kind.is_source { &mut state.sources } else { &mut state.kustomizations }
+    match kind.kind {
+        "HelmRelease" => &mut state.releases,
+        _ if kind.is_source => &mut state.sources,
+        _ => &mut state.kustomizations,
+    }
 }
 
 fn key(object: &Value) -> Key {
@@ -208,5 +217,9 @@ mod tests {
         assert!(!state.all_ready());
         state.kustomizations.insert(key, ready(json!({"lastAppliedRevision": "main@sha1:2"})));
         assert!(state.all_ready() && state.all_at("2") && !state.all_at("1"));
+        let mut release = ready(json!({}));
+        release["status"]["conditions"][0]["status"] = "False".into();
+        state.releases.insert(("n".to_owned(), "a".to_owned()), release);
+        assert!(!state.all_ready());
     }
 }

@@ -166,7 +166,7 @@ fn release_and_chart(args: &TemplateArgs, limits: &Limits) -> anyhow::Result<(St
 }
 
 /// A name of the chart's file name and the seconds of this moment.
-fn generated(chart: &str) -> String {
+pub(super) fn generated(chart: &str) -> String {
     let base = Path::new(chart).file_name().map_or_else(|| "chart".to_owned(), |it| it.to_string_lossy().into_owned());
     let base = base.split_once('.').map_or(base.as_str(), |(base, _)| base);
     let seconds = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |it| it.as_secs());

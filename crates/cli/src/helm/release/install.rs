@@ -130,7 +130,8 @@ pub async fn run(args: InstallArgs, flags: &KubeFlags) -> anyhow::Result<ExitCod
     check_name(&name)?;
     let labels = args.common.labels()?;
     let chart = chart(&path)?;
-    let chosen = Chosen { chart, values: args.values.merge()?, post: None, crd_labels: Vec::new(), limits: Limits::default() };
+    let chosen =
+        Chosen { chart, values: args.values.merge()?, post: None, crd_labels: Vec::new(), limits: Limits::default() };
     install(&name, &chosen, &args.common, labels, flags, |options| {
         options.create_namespace = args.create_namespace;
         options.replace = args.replace;
