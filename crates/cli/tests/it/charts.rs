@@ -58,7 +58,7 @@ fn what_is_wrong_with_a_chart_is_told_with_its_place() {
     write(path, "charts/c/templates/b.yaml", "{{ fail \"no\" }}");
     let run = build();
     assert_eq!((run.code, run.stdout.as_str()), (1, ""));
-    assert!(run.stderr.contains("charts/c`: ") && run.stderr.contains("error calling fail: no"), "{}", run.stderr);
+    assert!(run.stderr.contains("charts/c`: ") && run.stderr.contains("templates/b.yaml:1:3): no"), "{}", run.stderr);
 }
 
 #[test]
