@@ -126,9 +126,9 @@ fn the_links_of_a_folder_are_followed() {
     let folder = tempfile::tempdir().unwrap();
     let chart = folder.path().join("c");
     write(folder.path(), "c/Chart.yaml", "apiVersion: v2\nname: c\nversion: 1.0.0\n");
-    write(folder.path(), "c/templates/a.yaml", "a: {{ .Values.n }}\n");
+    write(folder.path(), "c/templates/a.yaml", "a: {{ .Values.size }}\n");
     write(folder.path(), "shared/inner/b.yaml", "b: {{ .Template.Name }}\n");
-    write(folder.path(), "shared/values.yaml", "n: 5\n");
+    write(folder.path(), "shared/values.yaml", "size: 5\n");
     symlink("../shared/values.yaml", chart.join("values.yaml")).unwrap();
     symlink("../../shared/inner", chart.join("templates/inner")).unwrap();
     let run = sluice(folder.path(), &["helm", "template", "c"]);
