@@ -132,7 +132,7 @@ fn the_links_of_a_folder_are_followed() {
     symlink("../shared/values.yaml", chart.join("values.yaml")).unwrap();
     symlink("../../shared/inner", chart.join("templates/inner")).unwrap();
     let run = sluice(folder.path(), &["helm", "template", "c"]);
-    let expected = "---\n# Source: c/templates/a.yaml\na: 5\n---\n# Source: c/templates/inner/b.yaml\nb: \
+    let expected = "---\n# Source: c/templates/a.yaml\na: 5\n\n---\n# Source: c/templates/inner/b.yaml\nb: \
                     c/templates/inner/b.yaml\n";
     assert_eq!((run.stdout.as_str(), run.code), (expected, 0), "{}", run.stderr);
     assert_eq!(run.stderr.matches("level=INFO msg=\"found symbolic link in path.").count(), 2, "{}", run.stderr);
