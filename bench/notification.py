@@ -66,11 +66,22 @@ def event(number):
 
 
 def post(address, body, path="/", headers=None, connection=None):
-    connection = connection or http.client.HTTPConnection(address)
-    connection.request("POST", path, body, {"content-type": "application/json", **(headers or {})})
+    headers = {"content-type": "application/json", **(headers or {})}
+    if connection:
+        try:
+            return exchange(connection, path, body, headers), connection
+        except (ConnectionError, http.client.HTTPException):
+            # Who is refused before the body is read loses the connection.
+            connection.close()
+    connection = http.client.HTTPConnection(address)
+    return exchange(connection, path, body, headers), connection
+
+
+def exchange(connection, path, body, headers):
+    connection.request("POST", path, body, headers)
     answer = connection.getresponse()
     answer.read()
-    return answer.status, connection
+    return answer.status
 
 
 def apply(sluice, *arguments):
