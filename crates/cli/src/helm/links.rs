@@ -49,7 +49,7 @@ pub fn read(root: &Path) -> anyhow::Result<Tree> {
                         .map_err(|error| anyhow!("error evaluating symlink {}: {error}", link.display()))?;
                     told(&link, &target);
                     if target.is_dir() {
-                        if trail.iter().any(|passed| *passed == target) || link.starts_with(&target) {
+                        if trail.contains(&target) || link.starts_with(&target) {
                             bail!("open {}: too many levels of symbolic links", link.display());
                         }
                         let trail = trail.iter().cloned().chain([target.clone()]).collect();
