@@ -202,7 +202,7 @@ async fn a_broken_source_prunes_nothing_and_comes_back() {
 /// A Deployment that never becomes ready.
 const STALLED: &str = "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: stalled, namespace: apps}\nspec:\n  selector: \
                        {matchLabels: {app: stalled}}\n  template:\n    metadata:\n      labels: {app: stalled}\n      \
-                       annotations: {simulate.sluice.dev/outcome: Stall}\n    spec: {containers: [{name: a, image: \
+                       annotations: {simulate.sluice.dev/outcome: stall}\n    spec: {containers: [{name: a, image: \
                        \"registry.invalid/a:1\"}]}\n";
 
 /// Waits until a Kustomization waits for health.

@@ -92,7 +92,7 @@ async fn a_dependent_waits_for_its_dependency() {
     let world = World::start().await;
     let repository = world.example();
     // The dependency is not ready until its Deployment is, and that is told to never be.
-    let stall = "    metadata:\n      annotations:\n        simulate.sluice.dev/outcome: Stall\n";
+    let stall = "    metadata:\n      annotations:\n        simulate.sluice.dev/outcome: stall\n";
     let deployment = repository.read("base/deployment.yaml");
     if world.is_embedded() {
         repository.edit("base/deployment.yaml", "    metadata:\n", stall);
@@ -206,7 +206,7 @@ async fn a_new_revision_ends_the_wait_for_the_old_one() {
         return println!("skipped: the simulator of the embedded control plane is told to stall");
     }
     let (repository, _) = example(&world).await;
-    let stall = "    metadata:\n      annotations:\n        simulate.sluice.dev/outcome: Stall\n";
+    let stall = "    metadata:\n      annotations:\n        simulate.sluice.dev/outcome: stall\n";
     repository.edit("base/deployment.yaml", "    metadata:\n", stall);
     let broken = repository.commit("Never ready");
     world.fetch(&repository).await;
