@@ -33,7 +33,7 @@ pub enum Error {
     #[error("unable to detect chart version, no Chart.yaml found")]
     NoChartInArchive,
     /// A symbolic link in the chart.
-    #[error("`{0}` is a symbolic link, which a chart may not hold")]
+    #[error("`{0}` is a symbolic link, which a chart may not hold; put the file itself there")]
     Symlink(String),
     /// A limit was hit.
     #[error("{0}")]

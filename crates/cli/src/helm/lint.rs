@@ -9,7 +9,6 @@ use sluice_helm::lint::{Finding, LintOptions, Severity, lint};
 use sluice_helm::{Capabilities, KubeVersion, Limits};
 use sluice_tree::{Entry, Tree, TreeBuilder};
 
-use super::links;
 use super::load::ValueArgs;
 use crate::cluster::KubeFlags;
 use crate::output;
@@ -116,7 +115,7 @@ fn open(path: &str) -> anyhow::Result<Tree> {
     if !place.join("Chart.yaml").exists() {
         bail!("unable to check Chart.yaml file in chart: stat {path}/Chart.yaml: no such file or directory");
     }
-    links::read(place)
+    Ok(sluice_tree::disk::read(place, &sluice_tree::Limits::default())?)
 }
 
 /// A folder of a tree as a tree of its own.

@@ -9,8 +9,6 @@ use clap::Args;
 use sluice_helm::values::ValueFlags;
 use sluice_helm::{Chart, Limits};
 
-use super::links;
-
 /// Flags that give values, in Helm's words.
 #[derive(Args, Default)]
 pub struct ValueArgs {
@@ -73,7 +71,8 @@ pub fn locate(path: &str) -> anyhow::Result<()> {
 pub fn chart(path: &str, limits: &Limits) -> anyhow::Result<Chart> {
     let place = Path::new(path);
     if place.is_dir() {
-        return Ok(Chart::load(&links::read(place)?, limits)?);
+        let tree = sluice_tree::disk::read(place, &sluice_tree::Limits::default()).with_context(|| path.to_owned())?;
+        return Ok(Chart::load(&tree, limits)?);
     }
     let bytes = fs::read(place).with_context(|| path.to_owned())?;
     if !bytes.starts_with(&[0x1f, 0x8b]) {

@@ -1,7 +1,6 @@
 //! `sluice helm`: what Helm does with charts on this disk and with releases on a cluster, without a helm binary.
 
 mod alone;
-mod links;
 mod lint;
 mod load;
 mod package;
