@@ -164,7 +164,7 @@ mod tests {
 
     #[test]
     fn an_address_that_is_written_otherwise_is_an_error() {
-        let text = "resources: [\"https:\\/\\/h/a.yaml\"]\n";
+        let text = "resources: [\"https\\u003a//h/a.yaml\"]\n";
         let error = rewrite(text, Kind::Kustomization, &|_| Some("x".to_owned())).unwrap_err();
         assert!(error.to_string().contains("resources.0: write `https://h/a.yaml` on one line"), "{error}");
     }
