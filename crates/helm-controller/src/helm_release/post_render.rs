@@ -9,7 +9,7 @@ use sha2::{Digest, Sha256};
 use sluice_api::helm::{HelmRelease, KustomizePostRenderer, PostRenderStrategy};
 use sluice_api::meta::{CommonMetadata, annotation};
 use sluice_helm::Rendered;
-use sluice_object::{set_annotation, set_label};
+use sluice_object::{ObjectRef, set_annotation, set_label};
 use sluice_release::PostRender;
 use sluice_tree::TreeBuilder;
 use sluice_yaml::{Dialect, Limits};
@@ -131,6 +131,7 @@ fn run(renderer: &KustomizePostRenderer, objects: Vec<Placed>) -> Result<Vec<Pla
     }
     let places: Vec<Place> = objects.iter().map(|it| it.place).collect();
     let mut marked: Vec<Value> = objects.into_iter().map(|it| it.object).collect();
+    let names: Vec<Option<ObjectRef>> = marked.iter().map(|it| ObjectRef::of(it).ok()).collect();
     for (n, object) in marked.iter_mut().enumerate() {
         set_annotation(object, PLACE, &n.to_string());
     }
@@ -151,8 +152,14 @@ fn run(renderer: &KustomizePostRenderer, objects: Vec<Placed>) -> Result<Vec<Pla
     let built = built.map_err(|errors| errors.to_string())?.objects;
     let mut placed = Vec::with_capacity(built.len());
     for mut object in built {
-        let n = sluice_object::annotation(&object, PLACE).and_then(|it| it.parse::<usize>().ok());
-        let place = n.and_then(|n| places.get(n)).copied().ok_or("a post-renderer made an object out of nothing")?;
+        let mark = sluice_object::annotation(&object, PLACE).and_then(|it| it.parse::<usize>().ok());
+        // A patch may put other annotations in the place of all.
+        let named =
+            || ObjectRef::of(&object).ok().and_then(|it| names.iter().position(|name| name.as_ref() == Some(&it)));
+        let place = mark.or_else(named).and_then(|n| places.get(n)).copied().ok_or_else(|| {
+            let name = ObjectRef::of(&object).map(|it| it.to_string()).unwrap_or_default();
+            format!("post-renderers: a patch renamed `{name}` and replaced its annotations; add to them instead")
+        })?;
         sluice_object::remove_annotation(&mut object, PLACE);
         if sluice_object::annotations(&object).is_some_and(serde_json::Map::is_empty)
             && let Some(metadata) = sluice_object::metadata_mut(&mut object)
