@@ -41,11 +41,15 @@ pub(crate) async fn namespace(api: &Api, name: &str) {
     api.apply(&json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}})).await;
 }
 
+/// What controllers put finalizers on, and what names it before it.
+const SWEPT: [&str; 7] =
+    ["Kustomization", "HelmRelease", "Receiver", "HelmChart", "HelmRepository", "OCIRepository", "GitRepository"];
+
 /// Removes what an earlier scenario left on a cluster that outlives them.
 pub(crate) async fn sweep(api: &Api, own: &str) {
     let everything = STAGE.iter().chain([&own]);
     for namespace in everything.clone() {
-        for kind in ["Kustomization", "HelmChart", "HelmRepository", "OCIRepository", "GitRepository"] {
+        for kind in SWEPT {
             for object in api.list(kind, namespace).await {
                 let name = object["metadata"]["name"].as_str().unwrap_or_default();
                 // No controller is there to do it.
