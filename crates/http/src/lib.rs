@@ -9,6 +9,7 @@
 
 mod clients;
 mod error;
+pub mod keys;
 mod origin;
 mod retry;
 mod secret;

@@ -53,7 +53,8 @@ impl Access {
     }
 
     /// Tells two accesses apart without holding either: the key of caches.
-    pub(crate) fn fingerprint(&self) -> Fingerprint {
+    #[must_use]
+    pub fn fingerprint(&self) -> String {
         let credentials = match &self.credentials {
             Credentials::Anonymous => vec!["anonymous"],
             Credentials::Basic { username, password } => vec!["basic", username, password.expose()],

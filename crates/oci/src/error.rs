@@ -1,6 +1,7 @@
 //! Why an operation on a registry failed.
 
 use std::fmt;
+use std::time::Duration;
 
 /// Why an operation failed: what kind of failure, of what, and what to do.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -12,6 +13,8 @@ pub struct Error {
     pub at: String,
     /// What is wrong.
     pub why: String,
+    /// How long the registry asks to be left alone.
+    pub retry_after: Option<Duration>,
 }
 
 /// What callers tell apart.
@@ -61,7 +64,7 @@ pub enum ErrorKind {
 
 impl Error {
     pub(crate) fn new(kind: ErrorKind, at: impl fmt::Display, why: impl Into<String>) -> Self {
-        Error { kind, at: at.to_string(), why: why.into() }
+        Error { kind, at: at.to_string(), why: why.into(), retry_after: None }
     }
 
     /// The failure of an exchange with `at`.

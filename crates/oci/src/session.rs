@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use bytes::Bytes;
+use jiff::Timestamp;
 use serde::Deserialize;
 use sluice_http::header::{HeaderMap, HeaderValue, WWW_AUTHENTICATE};
 use sluice_http::{Answer, Method, Request, StatusCode, Url, basic, bearer, peer_text, same_origin};
@@ -13,6 +14,7 @@ use crate::access::{Credentials, Plain};
 use crate::challenge::{Challenge, choose};
 use crate::client::{Registry, Repository};
 use crate::error::{Error, ErrorKind};
+use crate::patience;
 use crate::token::{Known, Wanted};
 
 /// How long HTTPS is waited for where HTTP would do.
@@ -214,6 +216,7 @@ fn is_this_machine(registry: &str) -> bool {
 /// The failure that an answer is, with the beginning of what it says.
 pub(crate) async fn failed(repository: &Repository, answer: Answer, who: &str) -> Error {
     let status = answer.status;
+    let (asked, told) = (patience::asked(&answer.headers, Timestamp::now()), patience::told(&answer.headers));
     let moved = answer.moved;
     let at = sluice_http::redact(answer.url.as_str());
     let detail = detail(&answer.body.beginning(repository.limits().error_bytes).await);
@@ -227,11 +230,14 @@ pub(crate) async fn failed(repository: &Repository, answer: Answer, who: &str) -
         401 => (ErrorKind::Authentication, format!("{who} refuses these credentials ({http})")),
         403 => (ErrorKind::Authentication, format!("{who} forbids it ({http}); check what the credentials may do")),
         404 => (ErrorKind::NotFound, format!("not found ({http})")),
-        429 => (ErrorKind::RateLimited, format!("{who} answers too many requests ({http}); reconcile less often")),
+        429 => {
+            (ErrorKind::RateLimited, format!("{who} answers too many requests ({http}){told}; reconcile less often"))
+        }
         500.. => (ErrorKind::Server, format!("{who} failed ({http})")),
         _ => (ErrorKind::Refused, format!("{who} refuses it ({http})")),
     };
-    repository.error(kind, why)
+    let retry_after = asked.filter(|_| matches!(status.as_u16(), 429 | 503));
+    Error { retry_after, ..repository.error(kind, why) }
 }
 
 /// What a registry's error says: `MANIFEST_UNKNOWN: manifest unknown`.

@@ -36,6 +36,7 @@ mod update;
 pub use changed::{Change, Changed, ObjectIdentifier};
 pub use choice::{Alphabetical, Choice, DigestReflection, FilterTags, Latest, Numerical, Semver, needs_digest};
 pub use choose::{ChooseError, choose};
+pub use pattern::compile as compile_pattern;
 pub use reference::{ReferenceError, check as check_reference};
 pub use setters::{EditError, Edited, Setters};
 pub use update::{Limits, Update, UpdateError, update};

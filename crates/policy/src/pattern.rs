@@ -10,7 +10,7 @@ const PATTERN_BYTES: usize = 1 << 20;
 ///
 /// # Errors
 /// In Go's words as far as they are known.
-pub(crate) fn compile(pattern: &str) -> Result<Regex, String> {
+pub fn compile(pattern: &str) -> Result<Regex, String> {
     let built = RegexBuilder::new(&translated(pattern)).size_limit(PATTERN_BYTES).dfa_size_limit(PATTERN_BYTES).build();
     built.map_err(|error| explain(pattern, &error.to_string()))
 }

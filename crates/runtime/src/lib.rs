@@ -21,6 +21,7 @@ mod metrics;
 mod probes;
 mod queue;
 mod references;
+mod secrets;
 pub mod status;
 
 use std::future::Future;
@@ -46,6 +47,7 @@ pub use metrics::Metrics;
 pub use probes::serve as serve_text;
 pub use queue::{Backoff, Interrupt, Queue, QueueStats, Requeue};
 pub use references::References;
+pub use secrets::{SecretData, Secrets};
 
 /// What a controller stands on; clones share it.
 #[derive(Clone)]

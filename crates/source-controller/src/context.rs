@@ -7,13 +7,12 @@ use sluice_api::source::{GitRepository, HelmChart, HelmRepository, OciRepository
 use sluice_artifact::Storage;
 use sluice_git::SshAlgorithms;
 use sluice_http::Clients;
-use sluice_runtime::Runtime;
+use sluice_runtime::{Runtime, Secrets};
 use tokio::sync::Semaphore;
 
 use crate::helm_repository::Indexes;
 use crate::options::Options;
 use crate::source::Known;
-use crate::source::secrets::Secrets;
 
 /// What all passes share; clones share it too.
 pub type Context = Arc<Shared>;
