@@ -48,6 +48,7 @@ pub struct World {
     kubeconfig: PathBuf,
     notification_kubeconfig: PathBuf,
     helm_kubeconfig: PathBuf,
+    image_kubeconfig: PathBuf,
     embedded: Option<Server>,
     audit: Audit,
     dir: TempDir,
@@ -82,6 +83,7 @@ impl World {
             kubeconfig: stage.kubeconfig,
             notification_kubeconfig: stage.controllers[2].clone(),
             helm_kubeconfig: stage.controllers[3].clone(),
+            image_kubeconfig: stage.controllers[4].clone(),
             embedded: stage.server,
             audit: Audit::new(&audit),
             dir,
@@ -125,6 +127,21 @@ impl World {
         ];
         let env = env.map(|(key, value)| (key.to_owned(), value)).into();
         Controller::new("helm-controller", args, env, self.dir.path())
+    }
+
+    /// An image-automation-controller, which does not run yet, with more flags of its own. It keeps its tags over a restart.
+    #[must_use]
+    pub fn image_automation_controller(&self, flags: &[&str]) -> Controller {
+        let scope = if self.is_embedded() { "--watch-all-namespaces=true" } else { "--watch-all-namespaces=false" };
+        let mut args: Vec<String> = ["--metrics-addr=0", "--health-addr=0", scope].map(str::to_owned).into();
+        args.push(format!("--storage-path={}", self.dir.path().join("images").display()));
+        args.extend(flags.iter().map(|it| (*it).to_owned()));
+        let env = [
+            ("KUBECONFIG", self.image_kubeconfig.to_string_lossy().into_owned()),
+            ("RUNTIME_NAMESPACE", self.namespace.clone()),
+        ];
+        let env = env.map(|(key, value)| (key.to_owned(), value)).into();
+        Controller::new("image-automation-controller", args, env, self.dir.path())
     }
 
     /// The kubeconfig of an administrator.
@@ -337,8 +354,9 @@ struct Stage {
     api: Api,
     namespace: String,
     kubeconfig: PathBuf,
-    /// The kubeconfigs of source-controller, kustomize-controller, notification-controller and helm-controller.
-    controllers: [PathBuf; 4],
+    /// The kubeconfigs of source-controller, kustomize-controller, notification-controller, helm-controller and
+    /// image-automation-controller.
+    controllers: [PathBuf; 5],
     server: Option<Server>,
     alone: Option<OwnedMutexGuard<()>>,
 }
@@ -346,7 +364,13 @@ struct Stage {
 impl Stage {
     async fn embedded(dir: &Path, audit: &Path) -> Self {
         let kubeconfig = dir.join("kubeconfig");
-        let names = ["source-controller", "kustomize-controller", "notification-controller", "helm-controller"];
+        let names = [
+            "source-controller",
+            "kustomize-controller",
+            "notification-controller",
+            "helm-controller",
+            "image-automation-controller",
+        ];
         // They are the accounts to which config/rbac gives rights, and have no others.
         let user = |name: &str| User {
             name: format!("system:serviceaccount:flux-system:{name}"),
@@ -382,7 +406,7 @@ impl Stage {
         let namespace = "sluice-e2e".to_owned();
         cluster::install(&api).await;
         cluster::sweep(&api, &namespace).await;
-        let controllers = [kubeconfig.clone(), kubeconfig.clone(), kubeconfig.clone(), kubeconfig.clone()];
+        let controllers = std::array::from_fn(|_| kubeconfig.clone());
         Stage { api, namespace, kubeconfig, controllers, server: None, alone: Some(alone) }
     }
 }

@@ -6,6 +6,7 @@ mod faults;
 mod guard;
 mod helm;
 mod hostile;
+mod image;
 mod kubectl;
 mod notification;
 mod ownership;

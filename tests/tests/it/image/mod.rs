@@ -1,0 +1,4 @@
+//! Image automation, from a tag in a registry on.
+
+mod fake;
+mod registry;
