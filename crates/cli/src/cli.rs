@@ -8,7 +8,7 @@ use clap::{Parser, Subcommand};
 use crate::cluster::KubeFlags;
 use crate::output::talk;
 use crate::{
-    alert, apiserver, artifact, build, completion, create, debug, delete, dev, diff, events, export, get, helm,
+    alert, apiserver, artifact, build, completion, create, debug, delete, dev, diff, events, export, get, helm, image,
     install, kustomize, preview, reconcile, suspend, tree, trigger, version,
 };
 
@@ -58,6 +58,7 @@ pub enum Command {
     Build(build::BuildArgs),
     Diff(diff::DiffArgs),
     Create(create::CreateArgs),
+    Image(image::ImageArgs),
     Debug(debug::DebugArgs),
     Alert(alert::AlertArgs),
     Trigger(trigger::TriggerArgs),
@@ -133,6 +134,7 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
             Command::Build(args) => build::run(args, &kube).await,
             Command::Diff(args) => diff::run(args, &kube).await,
             Command::Create(args) => create::run(args, &kube).await,
+            Command::Image(args) => image::run(args, &kube).await,
             Command::Debug(args) => debug::run(args, &kube).await,
             Command::Alert(args) => alert::run(args, &kube).await,
             Command::Trigger(args) => trigger::run(args, &kube).await,

@@ -13,7 +13,8 @@ use crate::output::{self, talk};
 use crate::{embedded, yaml};
 
 /// What this version has.
-const COMPONENTS: [&str; 4] = ["source-controller", "kustomize-controller", "helm-controller", NOTIFICATION];
+const COMPONENTS: [&str; 5] =
+    ["source-controller", "kustomize-controller", "helm-controller", NOTIFICATION, "image-automation-controller"];
 /// Who takes the events of the others.
 const NOTIFICATION: &str = "notification-controller";
 /// The registry that the bundled manifests name.

@@ -24,6 +24,7 @@ mod export;
 mod get;
 mod helm;
 mod hidden;
+mod image;
 mod install;
 mod kinds;
 mod kustomize;

@@ -2,6 +2,7 @@
 
 mod helm_release;
 mod helm_source;
+mod image;
 mod kustomization;
 mod notification;
 mod secret;
@@ -17,7 +18,7 @@ use crate::cluster::{Cluster, KubeFlags};
 use crate::output::talk;
 use crate::{kinds, reconcile, wait, yaml};
 
-/// Create sources, Kustomizations, HelmReleases, alerts, webhooks and Secrets
+/// Create sources, Kustomizations, HelmReleases, image automation, alerts, webhooks and Secrets
 #[derive(Args)]
 pub struct CreateArgs {
     #[command(subcommand)]
@@ -53,6 +54,11 @@ enum What {
     /// A HelmRelease
     #[command(visible_alias = "hr")]
     Helmrelease(Box<helm_release::HelmReleaseArgs>),
+    /// Image automation: repositories, policies and updates
+    Image {
+        #[command(subcommand)]
+        what: image::Images,
+    },
     /// An Alert: which events go to a Provider
     Alert(notification::AlertArgs),
     /// A Provider: a service that events are sent to
@@ -107,6 +113,7 @@ pub async fn run(args: CreateArgs, flags: &KubeFlags) -> anyhow::Result<ExitCode
         What::Source { what: Sources::Chart(args) } => vec![args.object(&namespace, &common.interval)?],
         What::Kustomization(args) => vec![args.object(&namespace, &common.interval)?],
         What::Helmrelease(args) => vec![args.object(&namespace, &common.interval)?],
+        What::Image { what } => vec![what.object(&namespace, &common.interval)?],
         What::Alert(args) => vec![args.object(&namespace)?],
         What::AlertProvider(args) => vec![args.object(&namespace)],
         What::Receiver(args) => vec![args.object(&namespace, &common.interval)?],

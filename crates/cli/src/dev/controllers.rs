@@ -13,11 +13,12 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 /// The controllers.
-pub const NAMES: [&str; 4] = [
+pub const NAMES: [&str; 5] = [
     sluice_source_controller::NAME,
     sluice_kustomize_controller::NAME,
     sluice_notification_controller::NAME,
     sluice_helm_controller::NAME,
+    sluice_image_automation_controller::NAME,
 ];
 
 /// What they are started with.
@@ -30,6 +31,8 @@ pub struct Start {
     pub logs: PathBuf,
     /// Folder of events that are not delivered yet.
     pub queue: PathBuf,
+    /// Folder of the tags of images.
+    pub images: PathBuf,
     /// Where events are taken.
     pub events: SocketAddr,
     /// Where calls of webhooks are taken.
@@ -55,6 +58,9 @@ impl Start {
             arguments.push("--storage-addr=127.0.0.1:0".to_owned());
             arguments.push("--storage-adv-addr=".to_owned());
             arguments.push(format!("--storage-path={}", self.artifacts.display()));
+        }
+        if name == sluice_image_automation_controller::NAME {
+            arguments.push(format!("--storage-path={}", self.images.display()));
         }
         if name == sluice_notification_controller::NAME {
             arguments.push(format!("--events-addr={}", self.events));
@@ -108,7 +114,11 @@ pub async fn in_process(
     let helm: Flags<sluice_helm_controller::Options> = start.flags(NAMES[3])?;
     let (options, helm_runtime) = (helm.options, start.runtime(3, helm.shared).await?);
     let running = helm_runtime.run(|runtime| sluice_helm_controller::run(runtime, options));
-    tasks.spawn(reported(NAMES[3], running, start.stop.clone(), ending));
+    tasks.spawn(reported(NAMES[3], running, start.stop.clone(), ending.clone()));
+    let images: Flags<sluice_image_automation_controller::Options> = start.flags(NAMES[4])?;
+    let (options, images_runtime) = (images.options, start.runtime(4, images.shared).await?);
+    let running = images_runtime.run(|runtime| sluice_image_automation_controller::run(runtime, options));
+    tasks.spawn(reported(NAMES[4], running, start.stop.clone(), ending));
     Ok(())
 }
 

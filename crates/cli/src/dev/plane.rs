@@ -92,9 +92,12 @@ impl Plane {
             kubeconfigs.push(file);
         }
         let queue = args.data_dir.as_deref().unwrap_or(work.path()).join("notifications");
+        let images = args.data_dir.as_deref().unwrap_or(work.path()).join("images");
         let (events, webhooks) = (free_address(0)?, free_address(1)?);
         let logs = work.path().to_owned();
-        let start = controllers::Start { kubeconfigs, artifacts, logs, queue, events, webhooks, stop: stop.clone() };
+        let stop_all = stop.clone();
+        let start =
+            controllers::Start { kubeconfigs, artifacts, logs, queue, images, events, webhooks, stop: stop_all };
         let (ending, ended) = watch::channel(None);
         if args.processes {
             controllers::as_processes(&start, args.bin_dir.as_deref(), ending, &mut tasks)?;

@@ -5,6 +5,7 @@ mod build;
 mod charts;
 mod edit;
 mod helm;
+mod image;
 mod kustomize;
 mod localize;
 mod preview;
