@@ -14,7 +14,7 @@ FUZZ_SECONDS ?= 60
 SLUICE = cargo run --release $(CARGO_FLAGS) -p sluice-cli --bin sluice --
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-tour test e2e bench bench-helm bench-controllers bench-apiserver lint manifests deny fuzz tools
+.PHONY: help demo demo-tour test e2e bench bench-helm bench-controllers bench-image bench-apiserver lint manifests deny fuzz tools
 
 help: ## List these verbs
 	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{ printf "  %-18s %s\n", $$1, $$2 }'
@@ -41,6 +41,9 @@ bench-helm: tools ## Ratios beside helm template, from one run
 
 bench-controllers: ## Time, CPU, memory and API requests of the controllers
 	bench/controllers.sh
+
+bench-image: tools ## Time, requests and memory of scanning registries
+	bench/image.sh
 
 bench-apiserver: ## Requests a second, watches and memory of the embedded API server
 	bench/apiserver.sh
