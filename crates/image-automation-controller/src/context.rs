@@ -28,6 +28,8 @@ pub struct Shared {
     pub policies: Known<ImagePolicy>,
     /// All ImageUpdateAutomations.
     pub automations: Known<ImageUpdateAutomation>,
+    /// Which ImagePolicies choose from which ImageRepository.
+    pub chooses_from: References<Key>,
     /// Secrets that objects name; each kind's [`Known::secrets`] says who is woken.
     pub secrets: Secrets,
     /// The tags that were found.
@@ -110,6 +112,7 @@ impl Shared {
             oci: sluice_oci::Client::new(limits),
             git: sluice_git::Client::new(sluice_git::Config { ssh, ..sluice_git::Config::default() }),
             registries: Mutex::default(),
+            chooses_from: References::default(),
             patience: Patience::default(),
             listings: Listings::default(),
             ages: Ages::default(),

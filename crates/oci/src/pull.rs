@@ -5,7 +5,7 @@ use std::io;
 use bytes::Bytes;
 use sluice_artifact::{Digest, Hasher};
 use sluice_http::header::{ACCEPT, HeaderValue};
-use sluice_http::{Answer, Method};
+use sluice_http::{Answer, Method, StatusCode};
 
 use crate::client::Repository;
 use crate::error::{Error, ErrorKind};
@@ -55,6 +55,10 @@ impl Repository {
                 return Err(self.of(target).mismatch(format!("the registry has `{digest}` there")));
             }
             return Ok(Resolved { digest, media_type: answer.content_type() });
+        }
+        if answer.status == StatusCode::TOO_MANY_REQUESTS {
+            // Asking once more for the reason is just what the registry does not want.
+            return Err(self.of(target).named(failed(self, answer, "the registry").await));
         }
         // HEAD has no body to explain a refusal, and not every registry has HEAD, or says a digest.
         let pulled = self.pull(target).await?;

@@ -24,6 +24,7 @@ impl Reconciler for PolicyReconciler {
     }
 
     fn seen(&self, object: &ImagePolicy) {
+        self.0.chooses_from.set(Key::of(object), vec![dependency::repository(object)]);
         let chosen = object.status.latest_ref.as_ref();
         let news = chosen.map_or_else(String::new, |it| format!("{}:{}@{}", it.name, it.tag, it.digest));
         if self.0.policies.is_news(Key::of(object), "image", news) {
@@ -39,15 +40,12 @@ impl Reconciler for PolicyReconciler {
 
     fn gone(&self, key: &Key) {
         self.0.policies.forget(key);
+        self.0.chooses_from.remove(key);
         self.0.runtime.metrics().forget("ImagePolicy", key);
     }
 }
 
 /// Wakes the policies of a repository.
 pub fn wake(repository: &Key, ctx: &Shared) {
-    for policy in ctx.policies.cache.all() {
-        if dependency::repository(&policy) == *repository {
-            ctx.policies.queue.add(Key::of(policy.as_ref()));
-        }
-    }
+    ctx.chooses_from.to(repository).into_iter().for_each(|key| ctx.policies.queue.add(key));
 }
